@@ -17,8 +17,8 @@ impl fmt::Display for AgentId {
     }
 }
 
-/// The largest population: agent numbers are 32 bits wide.
-pub const POPULATION_MAX: u64 = 1 << 32;
+/// The largest population: agent numbers, and counts of agents, are 32 bits wide.
+pub const POPULATION_MAX: u64 = u32::MAX as u64;
 
 /// Agents per block, the unit of work and of ordered reductions. Never derived from threads or hosts.
 pub const BLOCK: usize = 4096;

@@ -1,0 +1,12 @@
+//! What a scenario imports.
+
+pub use bevy_ecs::prelude::*;
+pub use throng_engine::{
+    AgentId, Answer, Columns, Decimal, EVERYONE, Phase, Pool, Population, Round, Seed, Simulation,
+    Summaries, reduce, stream::Purpose,
+};
+
+pub use crate::{
+    Accounting, Asks, Background, Backgrounds, Cause, Chunk, Guess, Memory, ModelRef, ModelTable,
+    PlayPolicies, Policies, Policy, Problem, Reply, Scenario, Settings, Templates,
+};
