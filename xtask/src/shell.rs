@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 /// The folder that holds the workspace's manifest, as an absolute path.
 ///
-/// Cargo sets the variable for the program it runs; the built-in path serves a bare start of it.
+/// Cargo sets the variable for the program it runs; the path from the build serves a bare start of it.
 pub(crate) fn workspace_root() -> PathBuf {
     let package = std::env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);

@@ -41,7 +41,8 @@ pub(crate) fn bench(arguments: &[String]) -> Report {
         let mut command = cargo();
         command.args(["bench", "--locked", "--package", "throng-benches"]);
         if !arguments.is_empty() {
-            command.args(["--benches", "--"]).args(arguments);
+            // Only criterion's programs know its arguments, the library's own test program does not.
+            command.args(["--bench", "*", "--"]).args(arguments);
         }
         run(&mut command)?;
         Ok(Outcome::Passed)

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Which crates of the workspace each one may depend on; a new edge is a design decision.
@@ -178,10 +179,16 @@ fn edge_breaches(graph: &Graph) -> Vec<String> {
     found
 }
 
+/// The workspace's root as of this run: a path from the build is wrong once build outputs are copied.
+fn root() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests");
+    Path::new(&package).parent().expect("xtask lies in the root").to_path_buf()
+}
+
 /// The platforms that `deny.toml` lists: what only others pull in is never built.
 fn platforms() -> Vec<String> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../deny.toml");
-    let settings = std::fs::read_to_string(path).expect("deny.toml can be read");
+    let settings =
+        std::fs::read_to_string(root().join("deny.toml")).expect("deny.toml can be read");
     let settings: toml::Table = settings.parse().expect("deny.toml is TOML");
     let targets = settings["graph"]["targets"].as_array().expect("a list of targets");
     targets.iter().map(|target| target.as_str().expect("a target's name").to_owned()).collect()
@@ -192,7 +199,7 @@ fn workspace() -> Graph {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--locked", "--all-features", "--format-version=1"])
         .args(filters)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(root())
         .output()
         .expect("cargo starts");
     let said = String::from_utf8_lossy(&output.stderr);
