@@ -1,1 +1,3 @@
+//! The `throng` binary.
+
 fn main() {}
