@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The scenarios that ship with Throng.
+
+pub mod guessing_game;
