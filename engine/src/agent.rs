@@ -4,11 +4,25 @@ use std::fmt;
 use std::ops::Range;
 
 use bevy_ecs::prelude::Component;
+use serde::{Deserialize, Serialize};
 
 /// The number of an agent in its population, dense from 0.
 ///
 /// It names the agent in every file, stream and reduction; entities are an implementation detail of one world.
-#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Component,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+)]
 pub struct AgentId(pub u32);
 
 impl fmt::Display for AgentId {

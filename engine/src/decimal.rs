@@ -2,11 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A number with four decimals, from -214748.3647 to 214748.3647.
 ///
 /// Reported numbers are decimal, and so are the numbers shown in prompts; stored this way they add up
 /// exactly in any order and print the same everywhere.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Decimal(i32);
 
 impl Decimal {

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::record::{Column, Values};
 use crate::{BLOCK, Pool};
 
 /// A digest of 128 bits (XXH3). It finds differences; it is no protection against forgery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Digest(pub u128);
 
 impl fmt::Display for Digest {

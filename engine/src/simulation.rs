@@ -16,7 +16,7 @@ use crate::record::{ColumnSpec, Columns, Table};
 use crate::recorder::Recorder;
 use crate::stream::{Purpose, Streams};
 use crate::summary::Summaries;
-use crate::{AgentId, AgentRange, EngineError, POPULATION_MAX, Phase, Pool};
+use crate::{AgentId, AgentRange, EngineError, Mesh, POPULATION_MAX, Phase, Pool};
 
 /// The round being played, from 1; 0 before the first.
 #[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,11 +100,17 @@ impl Simulation {
         world.insert_resource(Seed(settings.seed));
         world.insert_resource(Round::default());
         world.insert_resource(Population { size: settings.population, range: settings.range });
+        world.insert_resource(Mesh::alone());
         world.init_resource::<Summaries>();
         let schedules = Phase::ALL.map(|phase| (phase, schedule(phase))).into();
         let recorder = Recorder::default();
         let spawn_backwards = settings.spawn_backwards;
         Ok(Self { world, schedules, recorder, spawn_backwards, started: false })
+    }
+
+    /// Makes this world one of several that play a run together.
+    pub fn join(&mut self, mesh: Mesh) -> &mut Self {
+        self.insert_resource(mesh)
     }
 
     /// Adds a part of a scenario: any function of the simulation.

@@ -1,13 +1,14 @@
 //! How many agents were answered, failed or not asked this round.
 
 use bevy_ecs::prelude::*;
+use serde::{Deserialize, Serialize};
 use throng_engine::record::{Column, ColumnSpec, Columns};
 use throng_engine::reduce::{OrderFree, Reduction};
 
 use crate::{Cause, Reply};
 
 /// Counts of replies by status; together they are the population.
-#[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accounting {
     counts: [u64; 2 + Cause::ALL.len()],
 }

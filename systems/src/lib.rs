@@ -27,6 +27,7 @@ pub use background::{Background, Backgrounds};
 pub use exchange::{AccountSystems, Asks, PlayPolicies};
 pub use guess::Guess;
 pub use memory::{MEMORY_ROUNDS, Memory};
+pub use minijinja::{Value as TemplateValue, context as template_values};
 pub use model::{ModelRef, ModelTable};
 pub use people::{Cast, People, Populate};
 pub use policy::{Chunk, Policies, Policy};

@@ -36,6 +36,14 @@ impl Problem {
     }
 }
 
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({})", self.key, self.message, self.hint)
+    }
+}
+
+impl std::error::Error for Problem {}
+
 /// The settings of a scenario: a table of the configuration, with defaults for all that it leaves out.
 pub trait Settings: Resource + DeserializeOwned + Serialize + JsonSchema + Default + Clone {
     /// Everything that is wrong with these settings.

@@ -1,5 +1,7 @@
 //! The exact distribution of decimals: a count for every number that can occur.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Moments, OrderFree, Reduction};
 use crate::Decimal;
 
@@ -7,7 +9,7 @@ use crate::Decimal;
 ///
 /// Everything about the distribution follows exactly: moments, quantiles, histograms, the numbers nearest to
 /// a target. Memory: 4 bytes per possible number and chunk, so at most [`Cells::CELLS_MAX`] are allowed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cells {
     low: i32,
     cell: i32,

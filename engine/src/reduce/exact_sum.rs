@@ -1,5 +1,7 @@
 //! The exact sum of floating-point numbers, rounded once at the end, in any order.
 
+use serde::{Deserialize, Serialize};
+
 use super::{OrderFree, Reduction};
 
 /// Bits per limb.
@@ -15,8 +17,9 @@ const CARRY_AFTER: u32 = 1 << 29;
 ///
 /// The long accumulator of U. Kulisch, in the form with redundant limbs of R. M. Neal, "Fast exact summation
 /// using small and large superaccumulators", 2015. Numbers that are not finite are counted, not added.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExactSum {
+    #[serde(with = "limbs")]
     limbs: [i64; LIMBS],
     pending: u32,
     n: u64,
@@ -147,3 +150,21 @@ impl Reduction for ExactSum {
 }
 
 impl OrderFree for ExactSum {}
+
+/// Limbs as a sequence, since serde's arrays end at 32.
+mod limbs {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use super::LIMBS;
+
+    pub(super) fn serialize<S: Serializer>(limbs: &[i64; LIMBS], to: S) -> Result<S::Ok, S::Error> {
+        limbs.as_slice().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<[i64; LIMBS], D::Error> {
+        let limbs = Vec::<i64>::deserialize(from)?;
+        limbs.try_into().map_err(|_| D::Error::custom("an exact sum has another number of limbs"))
+    }
+}

@@ -1,16 +1,18 @@
 //! The smallest and the largest value with the agent that has it; ties go to the smallest agent number.
 
+use serde::{Deserialize, Serialize};
+
 use super::{OrderFree, Reduction};
 use crate::AgentId;
 
 /// The smallest value seen, the first agent that has it, and how many have it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArgMin<T> {
     best: Option<(T, AgentId, u64)>,
 }
 
 /// The largest value seen, the first agent that has it, and how many have it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArgMax<T> {
     best: Option<(T, AgentId, u64)>,
 }

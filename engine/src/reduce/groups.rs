@@ -1,9 +1,11 @@
 //! A reduction for each group of agents.
 
+use serde::{Deserialize, Serialize};
+
 use super::{OrderFree, Reduction};
 
 /// One partial per group, groups numbered from 0.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Groups<R> {
     groups: Vec<R>,
 }

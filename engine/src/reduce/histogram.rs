@@ -1,9 +1,11 @@
 //! Counts of floating-point numbers in bins of equal width.
 
+use serde::{Deserialize, Serialize};
+
 use super::{OrderFree, Reduction};
 
 /// Counts in `bins` equal bins over [low, high], the last one closed; what lies outside is counted apart.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Histogram {
     low: f64,
     high: f64,

@@ -1,10 +1,12 @@
 //! Count, mean and variance of decimals, exact until the last rounding.
 
+use serde::{Deserialize, Serialize};
+
 use super::{OrderFree, Reduction};
 use crate::Decimal;
 
 /// Count, sum and sum of squares of decimals as integers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moments {
     n: u64,
     sum: i64,

@@ -6,10 +6,12 @@ mod ratio;
 #[cfg(test)]
 pub(super) mod tests;
 
-use std::fmt;
-
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use throng_engine::Decimal;
+pub use throng_systems::Problem;
+use throng_systems::Settings;
+use throng_systems::engine::Decimal;
+use throng_systems::prelude::Resource;
 
 pub use ratio::{Ratio, RatioProblem};
 
@@ -17,22 +19,35 @@ pub use ratio::{Ratio, RatioProblem};
 pub const CELLS_MAX: u64 = 4_194_304;
 
 /// The rules: every player answers a number in [min, max], and the target is offset + ratio × mean.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Resource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
-    /// What the mean is multiplied by.
+    /// What the mean is multiplied by, as a fraction or a decimal: "2/3", "0.67", 0.5.
+    #[schemars(with = "RatioText")]
     pub ratio: Ratio,
     /// What is added to the product.
     #[serde(with = "decimals")]
+    #[schemars(with = "f64")]
     pub offset: Decimal,
     /// The smallest answer.
     #[serde(with = "decimals")]
+    #[schemars(with = "f64")]
     pub min: Decimal,
     /// The largest answer.
     #[serde(with = "decimals")]
+    #[schemars(with = "f64")]
     pub max: Decimal,
     /// Decimals of an answer, 0 to 4.
     pub decimals: u8,
+}
+
+/// How a configuration writes a ratio.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum RatioText {
+    Fraction(String),
+    Decimal(f64),
 }
 
 impl Default for Rules {
@@ -48,35 +63,9 @@ impl Default for Rules {
     }
 }
 
-/// What is wrong with a rule or a parameter of a policy, and what to write instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The key with the wrong value.
-    pub key: String,
-    /// What is wrong.
-    pub message: String,
-    /// What to write.
-    pub hint: String,
-}
-
-impl Problem {
-    /// The problem of `key`.
-    pub fn new(key: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { key: key.to_owned(), message: message.into(), hint: hint.into() }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} ({})", self.key, self.message, self.hint)
-    }
-}
-
-impl std::error::Error for Problem {}
-
-impl Rules {
+impl Settings for Rules {
     /// Everything that is wrong with the rules; empty when they can be played.
-    pub fn problems(&self) -> Vec<Problem> {
+    fn problems(&self) -> Vec<Problem> {
         let problems: Vec<Problem> =
             self.decimals_problem().into_iter().chain(self.range_problem()).collect();
         if !problems.is_empty() {
@@ -88,7 +77,9 @@ impl Rules {
             .chain(self.cells_problem())
             .collect()
     }
+}
 
+impl Rules {
     fn decimals_problem(&self) -> Option<Problem> {
         (self.decimals > Decimal::PLACES).then(|| {
             Problem::new(
