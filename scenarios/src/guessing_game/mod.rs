@@ -42,6 +42,7 @@ pub fn scenario() -> Scenario {
         guessing_game,
         prompt::preview,
     )
+    .summarising("guess")
 }
 
 /// Registers the game.
@@ -106,6 +107,12 @@ impl<P: GuessPolicy + Send + Sync> Prepared for PreparedPolicy<P> {
 
 /// A policy prepared for a round, whichever it is.
 pub struct RoundOfPolicy(Box<dyn Prepared>);
+
+impl std::fmt::Debug for RoundOfPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RoundOfPolicy").finish_non_exhaustive()
+    }
+}
 
 impl Policy<Guess> for policy::Policy {
     type Sees = Memory;

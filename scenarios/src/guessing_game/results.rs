@@ -204,28 +204,6 @@ impl Outcome {
     }
 }
 
-fn first_winners(
-    pool: &Pool,
-    players: &Players,
-    outcome: &Outcome,
-    groups: usize,
-    group_of: &(dyn Fn(ModelRef, Background) -> usize + Sync),
-) -> Vec<FirstWinner> {
-    let empty = Groups::new(groups, &FirstWinner::default());
-    let mut total = empty.clone();
-    for rows in players.contiguous_iter().expect("players lie in tables") {
-        total.merge(&reduce(pool, rows, &empty, |winners, (ids, models, backgrounds, replies)| {
-            for (place, reply) in replies.iter().enumerate() {
-                if reply.answer().is_some_and(|guess| outcome.winning.contains(&guess.0)) {
-                    let group = group_of(models[place], backgrounds[place]);
-                    winners.group(group).add(ids[place], ());
-                }
-            }
-        }));
-    }
-    total.iter().copied().collect()
-}
-
 fn game_round(tally: &Tally, outcome: &Outcome, winners: FirstWinner) -> GameRound {
     let cells = &tally.cells;
     let moments = cells.moments();

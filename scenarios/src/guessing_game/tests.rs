@@ -74,7 +74,12 @@ fn digests(cuts: &[u64], threads: usize, spawn_backwards: bool) -> Vec<Digest> {
 
 /// Digests of the four rounds. They change only when the results of the game are meant to change; the
 /// scenario's version is raised with them.
-const GOLDEN: [&str; ROUNDS as usize] = ["", "", "", ""];
+const GOLDEN: [&str; ROUNDS as usize] = [
+    "4133a3c3f3b6b5d3173f8a8092a58585",
+    "aaf8ec4bbcd59902a18e45d03f3476b8",
+    "ea55b4f1799f2353b1008d1df6ee7a9c",
+    "3faecf50182c332034b79440fd59a33f",
+];
 
 #[test]
 fn golden_digests_hold_for_any_threads_ranges_and_spawn_order() {
