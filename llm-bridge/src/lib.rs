@@ -20,6 +20,7 @@ mod engine;
 pub mod exchange;
 pub mod fuzz;
 pub mod limits;
+pub mod mock;
 pub mod model;
 pub mod money;
 pub mod number;

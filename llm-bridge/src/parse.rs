@@ -158,8 +158,10 @@ fn choice_answer(options: &[String], text: &str) -> Result<Answer, Invalid> {
         let lead = last.get(..phrase.len())?;
         lead.eq_ignore_ascii_case(phrase).then(|| &last[phrase.len()..])
     });
+    let quoted: Option<String> = serde_json::from_str(text).ok();
     let candidates = [
         Some(text),
+        quoted.as_deref(),
         Some(text.trim_matches(dress)),
         introduced.map(|text| text.trim_matches(dress)),
     ];

@@ -262,3 +262,6 @@ impl Model {
         !avoided && !shunned && alone
     }
 }
+
+#[cfg(test)]
+mod tests;
