@@ -9,7 +9,17 @@ use tempfile::TempDir;
 fn folder_with_run() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_throng"))
-        .args(["run", "guessing-game", "--agents", "1000", "--rounds", "3", "--run-id", "demo", "-q"])
+        .args([
+            "run",
+            "guessing-game",
+            "--agents",
+            "1000",
+            "--rounds",
+            "3",
+            "--run-id",
+            "demo",
+            "-q",
+        ])
         .current_dir(folder.path())
         .output()
         .unwrap();
