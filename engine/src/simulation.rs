@@ -1,5 +1,6 @@
 //! The simulation: a world of agents, the systems of each phase, and what is recorded of a round.
 
+use std::any::TypeId;
 use std::cell::RefCell;
 use std::fmt;
 
@@ -70,6 +71,8 @@ pub struct Simulation {
     world: World,
     schedules: Vec<(Phase, Schedule)>,
     recorder: Recorder,
+    /// Components that agents carry.
+    carried: Vec<TypeId>,
     spawn_backwards: bool,
     started: bool,
 }
@@ -105,7 +108,14 @@ impl Simulation {
         let schedules = Phase::ALL.map(|phase| (phase, schedule(phase))).into();
         let recorder = Recorder::default();
         let spawn_backwards = settings.spawn_backwards;
-        Ok(Self { world, schedules, recorder, spawn_backwards, started: false })
+        Ok(Self {
+            world,
+            schedules,
+            recorder,
+            carried: Vec::new(),
+            spawn_backwards,
+            started: false,
+        })
     }
 
     /// Makes this world one of several that play a run together.
@@ -139,9 +149,17 @@ impl Simulation {
         self.carries_with(C::default)
     }
 
-    /// Gives every agent a component that `make` makes.
+    /// Gives every agent a component that `make` makes. Parts of a scenario may ask for the same component;
+    /// the first to ask says how it is made.
+    ///
+    /// # Panics
+    /// Once the simulation has started: component sets never change during a run.
     pub fn carries_with<C: Component>(&mut self, make: impl Fn() -> C + 'static) -> &mut Self {
-        self.world.register_required_components_with::<AgentId, C>(make);
+        let kind = TypeId::of::<C>();
+        if !self.carried.contains(&kind) {
+            self.carried.push(kind);
+            self.world.register_required_components_with::<AgentId, C>(make);
+        }
         self
     }
 

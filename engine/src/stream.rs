@@ -74,6 +74,54 @@ impl Streams {
     }
 }
 
+/// Agents whose first block is made together: one operation on all of them at a time, which processors with
+/// vector instructions do in a few steps.
+const LANES: usize = 16;
+
+impl Streams {
+    /// Visits the stream of each agent, in order, with the agent's place in the slice.
+    ///
+    /// The same streams as [`Self::agent`] gives, but the first block of several agents is made at once.
+    #[inline]
+    pub fn each(&self, agents: &[AgentId], mut visit: impl FnMut(usize, &mut Stream)) {
+        let (lanes, rest) = agents.as_chunks::<LANES>();
+        for (group, agents) in lanes.iter().enumerate() {
+            let blocks = self.first_blocks(agents);
+            for (lane, agent) in agents.iter().enumerate() {
+                let words = [blocks[0][lane], blocks[1][lane], blocks[2][lane], blocks[3][lane]];
+                let counter = [1, agent.0, self.round, self.purpose];
+                let mut stream = Stream { key: self.key, counter, words, used: 0 };
+                visit(group * LANES + lane, &mut stream);
+            }
+        }
+        for (place, agent) in rest.iter().enumerate() {
+            visit(lanes.len() * LANES + place, &mut self.agent(*agent));
+        }
+    }
+
+    /// Word by word, the first block of each agent.
+    #[inline]
+    fn first_blocks(&self, agents: &[AgentId; LANES]) -> [[u32; LANES]; 4] {
+        let mut words =
+            [[0; LANES], agents.map(|agent| agent.0), [self.round; LANES], [self.purpose; LANES]];
+        let mut key = self.key;
+        for _ in 0..ROUNDS {
+            let mut next = [[0; LANES]; 4];
+            for lane in 0..LANES {
+                let first = u64::from(MULTIPLIERS[0]) * u64::from(words[0][lane]);
+                let second = u64::from(MULTIPLIERS[1]) * u64::from(words[2][lane]);
+                next[0][lane] = (second >> 32) as u32 ^ words[1][lane] ^ key[0];
+                next[1][lane] = second as u32;
+                next[2][lane] = (first >> 32) as u32 ^ words[3][lane] ^ key[1];
+                next[3][lane] = first as u32;
+            }
+            words = next;
+            key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
+        }
+        words
+    }
+}
+
 /// Random numbers of one (seed, purpose, agent, round), in a fixed sequence.
 #[derive(Clone, Debug)]
 pub struct Stream {
@@ -155,6 +203,22 @@ mod tests {
             [0xA409_3822, 0x299F_31D0],
             [0xD16C_FE09, 0x94FD_CCEB, 0x5001_E420, 0x2412_6EA1],
         );
+    }
+
+    #[test]
+    fn streams_made_together_are_those_made_alone() {
+        let streams = Streams::new(11, Purpose::new("test"), 3);
+        let agents: Vec<AgentId> = (0..45).map(|agent| AgentId(agent * 97)).collect();
+        let mut seen = 0;
+        streams.each(&agents, |place, stream| {
+            let mut alone = streams.agent(agents[place]);
+            assert_eq!(place, seen);
+            for _ in 0..9 {
+                assert_eq!(stream.next_u32(), alone.next_u32());
+            }
+            seen += 1;
+        });
+        assert_eq!(seen, agents.len());
     }
 
     #[test]

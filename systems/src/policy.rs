@@ -53,17 +53,16 @@ impl<A: Send + Sync, S> Chunk<'_, A, S> {
     #[inline]
     pub fn answer(self, decide: impl Fn(&S, &mut Stream) -> A) {
         let Self { model, streams, agents, models, seen, replies } = self;
-        let rows = agents.iter().zip(seen).zip(replies);
+        assert!(seen.len() == agents.len() && replies.len() == agents.len(), "a row has all columns");
         match models {
-            None => {
-                for ((agent, seen), reply) in rows {
-                    *reply = Reply::Answered(decide(seen, &mut streams.agent(*agent)));
-                }
-            }
+            None => streams.each(agents, |row, stream| {
+                replies[row] = Reply::Answered(decide(&seen[row], stream));
+            }),
             Some(models) => {
-                for (((agent, seen), reply), own) in rows.zip(models) {
+                for (row, own) in models.iter().enumerate() {
                     if *own == model {
-                        *reply = Reply::Answered(decide(seen, &mut streams.agent(*agent)));
+                        let mut stream = streams.agent(agents[row]);
+                        replies[row] = Reply::Answered(decide(&seen[row], &mut stream));
                     }
                 }
             }

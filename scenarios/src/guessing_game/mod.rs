@@ -16,7 +16,7 @@ use throng_systems::{PolicyEntry, PolicySet};
 
 use policy::{GuessPolicy, Own, View};
 pub use results::GameRound;
-use rules::Rules;
+use rules::{Grid, Rules};
 
 /// What was announced after each finished round, oldest first.
 #[derive(Resource, Clone, Debug, Default, PartialEq)]
@@ -92,14 +92,14 @@ trait Prepared: Send + Sync {
 struct PreparedPolicy<P: GuessPolicy> {
     policy: P,
     round: P::Round,
-    rules: Rules,
+    grid: Grid,
 }
 
 impl<P: GuessPolicy + Send + Sync> Prepared for PreparedPolicy<P> {
     fn answer(&self, chunk: Chunk<'_, Guess, Memory>) {
         chunk.answer(|memory, stream| {
             let own = Own { guesses: memory.reports() };
-            Guess(self.rules.settle(self.policy.guess(&self.round, &own, stream)))
+            Guess(self.grid.settle(self.policy.guess(&self.round, &own, stream)))
         });
     }
 }
@@ -118,8 +118,8 @@ impl Policy<Guess> for policy::Policy {
             P: GuessPolicy + Clone + Send + Sync + 'static,
         {
             let view = View { rules: &news.rules, means: &news.means, targets: &news.targets };
-            let (policy, rules) = (policy.clone(), news.rules.clone());
-            RoundOfPolicy(Box::new(PreparedPolicy { round: policy.begin(&view), policy, rules }))
+            let (policy, grid) = (policy.clone(), news.rules.grid());
+            RoundOfPolicy(Box::new(PreparedPolicy { round: policy.begin(&view), policy, grid }))
         }
         match self {
             Self::HumanLike(policy) => prepare(policy, news),

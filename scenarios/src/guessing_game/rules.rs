@@ -135,24 +135,49 @@ impl Rules {
         units.unsigned_abs() / u64::from(Decimal::cell(self.decimals).unsigned_abs()) + 1
     }
 
-    /// The possible answer nearest to `value` (ties to even); what is not a number settles at `min`.
+    /// The possible answers; made once for many guesses to settle on.
+    pub fn grid(&self) -> Grid {
+        let cell = Decimal::cell(self.decimals);
+        Grid {
+            low: self.min.to_f64(),
+            high: self.max.to_f64(),
+            cells_per_one: f64::from(Decimal::SCALE / cell),
+            cell,
+        }
+    }
+
+    /// The possible answer nearest to `value`, as [`Grid::settle`] finds it.
+    pub fn settle(&self, value: f64) -> Decimal {
+        self.grid().settle(value)
+    }
+
+    /// The number nearest to `value` that lies within [min, max].
+    pub fn bounded(&self, value: f64) -> f64 {
+        value.max(self.min.to_f64()).min(self.max.to_f64())
+    }
+}
+
+/// The possible answers: multiples of a cell within the range.
+#[derive(Clone, Copy, Debug)]
+pub struct Grid {
+    low: f64,
+    high: f64,
+    cells_per_one: f64,
+    /// Units of 0.0001 between neighbours.
+    cell: i32,
+}
+
+impl Grid {
+    /// The possible answer nearest to `value` (ties to even); what is not a number settles at the smallest.
     #[inline]
     pub fn settle(&self, value: f64) -> Decimal {
         // Adding this aligns the last bit with one: the sum is rounded to an integer, ties to even, and its
         // low 32 bits are that integer. The processor's own rounding is a call on most targets.
         const ALIGN: f64 = 6_755_399_441_055_744.0;
-        let cell = Decimal::cell(self.decimals);
-        let bounded = value.max(self.min.to_f64()).min(self.max.to_f64());
-        let aligned = bounded * f64::from(Decimal::SCALE / cell) + ALIGN;
+        let aligned = value.max(self.low).min(self.high) * self.cells_per_one + ALIGN;
         #[expect(clippy::cast_possible_truncation, reason = "the low 32 bits are the integer")]
         let cells = aligned.to_bits() as i32;
-        Decimal::from_units(cells * cell)
-    }
-
-    /// The number nearest to `value` that lies within [min, max].
-    #[inline]
-    pub fn bounded(&self, value: f64) -> f64 {
-        value.max(self.min.to_f64()).min(self.max.to_f64())
+        Decimal::from_units(cells * self.cell)
     }
 }
 

@@ -11,7 +11,7 @@ const CELLS: usize = 1 << CELL_BITS;
 /// Bits of a random word that place the number within its cell.
 const WITHIN_BITS: u32 = u32::BITS - CELL_BITS;
 
-/// A quantile function at [`CELLS`] + 1 equally spaced probabilities, linear between them.
+/// A quantile function at 2049 equally spaced probabilities, linear between them.
 #[derive(Clone, Debug)]
 pub struct Quantiles {
     nodes: Box<[f64; CELLS + 1]>,

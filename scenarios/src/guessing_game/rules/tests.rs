@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 use throng_engine::Decimal;
 
+use throng_systems::Settings;
+
 use super::{CELLS_MAX, Rules};
 
 fn rules(toml: &str) -> Rules {
