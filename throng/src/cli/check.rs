@@ -37,7 +37,7 @@ pub(super) fn run(
     if arguments.json {
         results.line(&object(&resolved, &prompts).to_string());
     } else {
-        text(&resolved, &prompts).iter().for_each(|line| drop(results.line(line)));
+        results.lines(text(&resolved, &prompts));
     }
     Ok(Exit::Done)
 }

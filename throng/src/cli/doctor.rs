@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &DoctorArguments, results: &Results) -> Result<Exit
             vec![finding.name.replace('_', " "), format!("{}{problem}", finding.text)]
         };
         let rows: Vec<_> = findings.iter().map(row).collect();
-        table(&rows).iter().for_each(|line| drop(results.line(line)));
+        results.lines(table(&rows));
     }
     Ok(if healthy { Exit::Done } else { Exit::Failed })
 }

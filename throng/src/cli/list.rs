@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &ListArguments, results: &Results) -> Result<Exit, 
     } else {
         let header = ["run", "state", "scenario", "agents", "rounds", "size"].map(str::to_owned);
         let rows: Vec<_> = std::iter::once(header.to_vec()).chain(runs.iter().map(row)).collect();
-        table(&rows).iter().for_each(|line| drop(results.line(line)));
+        results.lines(table(&rows));
     }
     Ok(Exit::Done)
 }

@@ -31,6 +31,15 @@ impl Results {
         output.failed.is_none()
     }
 
+    /// Writes lines; those that nobody takes any more are left out.
+    pub(crate) fn lines(&self, lines: impl IntoIterator<Item = String>) {
+        for line in lines {
+            if !self.line(&line) {
+                return;
+            }
+        }
+    }
+
     /// Writes what has been held back.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &ReportArguments, results: &Results) -> Result<Exit
         && let Some(plot) = final_histogram(*round, row, range)
     {
         results.line(&plot.title);
-        bars(&plot, BAR_LETTERS).iter().for_each(|line| drop(results.line(line)));
+        results.lines(bars(&plot, BAR_LETTERS));
     }
     if rounds.is_empty() {
         note("no round has been committed yet: there is nothing to draw");

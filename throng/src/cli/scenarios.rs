@@ -28,8 +28,7 @@ pub(super) fn run(
         let object = json!({ "schema": SCHEMA, "kind": "scenarios", "scenarios": scenarios });
         results.line(&object.to_string());
     } else {
-        let lines = scenarios.iter().flat_map(text);
-        lines.for_each(|line| drop(results.line(&line)));
+        results.lines(scenarios.iter().flat_map(text));
     }
     Ok(Exit::Done)
 }

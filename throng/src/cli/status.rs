@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &StatusArguments, results: &Results) -> Result<Exit
     ];
     let rows: Vec<Vec<String>> =
         rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
-    table(&rows).iter().for_each(|line| drop(results.line(line)));
+    results.lines(table(&rows));
     Ok(Exit::Done)
 }
 

@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &VerifyArguments, results: &Results) -> Result<Exit
     if arguments.json {
         results.line(&object(&report).to_string());
     } else {
-        text(&report).iter().for_each(|line| drop(results.line(line)));
+        results.lines(text(&report));
     }
     Ok(if report.is_whole() { Exit::Done } else { Exit::Failed })
 }

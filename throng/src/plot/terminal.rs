@@ -24,7 +24,7 @@ pub(crate) fn bars(plot: &Histogram, width: usize) -> Vec<String> {
             .collect();
         let marks =
             if marks.is_empty() { String::new() } else { format!("  < {}", marks.join(", ")) };
-        format!("{from:>edges$} to {to:>edges$} {share:>5.1}% {bar}{marks}")
+        format!("{from:>edges$} to {to:>edges$} {share:>5.1}% {bar}{marks}").trim_end().to_owned()
     };
     plot.counts.iter().enumerate().map(line).collect()
 }

@@ -65,11 +65,11 @@ fn convergence_breaks_lines_where_values_are_missing() {
 
 #[test]
 fn groups_are_drawn_one_below_the_other() {
-    let groups: Vec<_> = (0..60)
+    let many: Vec<_> = (0..60)
         .map(|group| (format!("model:{group}"), [1.0, 2.0, 3.0, 4.0, f64::from(group)]))
         .collect();
-    let plot = Groups { title: "groups".to_owned(), about: "median".to_owned(), groups };
-    let svg = super::groups(&plot);
+    let plot = Groups { title: "groups".to_owned(), about: "median".to_owned(), groups: many };
+    let svg = groups(&plot);
     assert_well_formed(&svg);
     assert!(svg.contains("40 of 60 groups"));
 }
@@ -82,7 +82,7 @@ fn nothing_at_all_can_be_drawn() {
     assert_well_formed(&histogram(&Histogram { counts: vec![0; 3], ..small() }));
     assert_well_formed(&convergence(&Convergence::default()));
     let none = Groups { title: String::new(), about: String::new(), groups: Vec::new() };
-    assert_well_formed(&super::groups(&none));
+    assert_well_formed(&groups(&none));
 }
 
 #[test]

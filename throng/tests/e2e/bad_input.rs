@@ -101,7 +101,7 @@ share = 0.5
 name = "people"
 policy = "level-k"
 share = 0.1
-parameters = { tau = 3, levels = [0.5, 0.6] }
+parameters = { tau = 3, shares = [0.5, 0.6] }
 
 [population]
 size = 3

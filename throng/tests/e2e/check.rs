@@ -18,7 +18,7 @@ share = 0.75
 [[models]]
 policy = "level-k"
 share = 0.25
-parameters = { levels = [0.25, 0.75] }
+parameters = { shares = [0.25, 0.75] }
 
 [[backgrounds]]
 name = "economist"
