@@ -3,7 +3,7 @@
 pub use bevy_ecs::prelude::*;
 pub use throng_engine::{
     AgentId, Answer, Columns, Decimal, EVERYONE, Mesh, Phase, Pool, Population, Round, Seed,
-    Simulation, Summaries, reduce, stream::Purpose,
+    Simulation, SimulationSettings, Summaries, reduce, stream::Purpose,
 };
 
 pub use crate::{

@@ -1,11 +1,9 @@
-#![doc = include_str!("../../README.md")]
-//!
-//! # This crate
-//!
 //! Throng for scenario authors: the prelude to write a scenario with, and the command line to run it from.
 //!
 //! An author's own program is one line: `throng::cli(vec![my_scenario()])` gives it everything that the
 //! `throng` binary has.
+//!
+#![doc = include_str!("../../README.md")]
 
 // Derives write paths through the name under which other crates know this one.
 extern crate self as throng;

@@ -29,7 +29,10 @@ const EDGES: &[(&str, &[&str])] = &[
             "throng-systems",
         ],
     ),
-    ("throng-benches", &["throng", "throng-data", "throng-engine", "throng-systems"]),
+    (
+        "throng-benches",
+        &["throng", "throng-data", "throng-engine", "throng-scenarios", "throng-systems"],
+    ),
     ("xtask", &[]),
 ];
 

@@ -39,6 +39,10 @@ pub(super) fn read_models(
     policies: &[PolicyEntry],
 ) -> Vec<ResolvedModel> {
     if entries.is_empty() {
+        // An unknown scenario has no policy to fall back on, and is a finding already.
+        if policies.is_empty() {
+            return Vec::new();
+        }
         entries.push(Table::new());
     }
     findings.at_most("models", entries.len(), MODELS_MAX);

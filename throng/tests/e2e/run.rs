@@ -12,7 +12,8 @@ fn a_run_prints_a_line_per_round_and_a_histogram() {
     let place = Place::new();
     let ran =
         place.run(&["run", GAME, "--agents", "20000", "--rounds", "3", "--run-id", "mine"]).done();
-    insta::assert_snapshot!("run_text", ran.out.replace('\\', "/"));
+    let folder = place.path().display().to_string();
+    insta::assert_snapshot!("run_text", ran.out.replace(&folder, "[FOLDER]"));
     assert!(ran.err.contains("guessing-game: 20,000 agents, 3 rounds"), "{}", ran.err);
     let report = place.path().join("runs/mine/report");
     for picture in ["round-000001.svg", "round-000002.svg", "round-000003.svg", "convergence.svg"] {

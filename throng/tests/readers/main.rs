@@ -96,7 +96,7 @@ mod with_python {
             print(duckdb.sql(\"select r.round from 'runs/demo/rounds/*.parquet' r join (select round, \
             avg(guess) as mean, median(guess) as median, count(guess) as n from 'runs/demo/agents/*.parquet' \
             group by round) a using (round) where r.\\\"group\\\" = 'all' and abs(r.mean - a.mean) < 1e-9 \
-            and abs(r.median - a.median) < 1e-9 and r.answered = a.n\").fetchall())";
+            and abs(r.median - a.median) < 1e-9 and r.answered = a.n order by round\").fetchall())";
         assert_eq!(run(folder.path(), program).trim(), "[(1,), (2,), (3,)]");
     }
 }
