@@ -2,6 +2,12 @@
 //!
 //! `cargo run -p throng-data --example sample_run OUT [AGENTS]` prints the run's folder.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "made-up values may be cut to any width"
+)]
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;

@@ -10,10 +10,10 @@ const GROUP: usize = 8;
 /// Appends a number in groups of seven bits, the lowest first (LEB128).
 pub(super) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
+        out.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
     }
-    out.push(number as u8);
+    out.push(number.to_le_bytes()[0]);
 }
 
 /// Signed numbers so that small ones stay small: 0, -1, 1, -2, …
@@ -81,7 +81,7 @@ fn put_packed(out: &mut Vec<u8>, numbers: impl Iterator<Item = u16>, count: usiz
         filled += u32::from(width);
         // At most 31 bits stay, so that 16 more always fit.
         if filled >= 32 {
-            out.extend_from_slice(&(bits as u32).to_le_bytes());
+            out.extend_from_slice(&bits.to_le_bytes()[..4]);
             bits >>= 32;
             filled -= 32;
         }

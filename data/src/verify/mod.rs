@@ -166,7 +166,9 @@ fn read_records(run: &Path, report: &mut Report) -> Vec<CommitRecord> {
 
 fn check_summary(manifest: &Manifest, records: &[CommitRecord], report: &mut Report) {
     let mut summary = CommitSummary::default();
-    records.iter().for_each(|record| summary.add(record));
+    for record in records {
+        summary.add(record);
+    }
     if summary != manifest.commits {
         let words = |summary: &CommitSummary| {
             let CommitSummary { last_round, files, rows, bytes, state_hash } = summary;
