@@ -4,6 +4,7 @@
 //! accounts; this crate makes them Parquet, commits them, and proves later that they are whole.
 
 mod arrays;
+mod chunk;
 mod collect;
 mod commit;
 mod describe;

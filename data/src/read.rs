@@ -175,7 +175,7 @@ impl Projection<'_> {
 fn equal(batch: &RecordBatch, agent: i64) -> BooleanArray {
     let ids = batch.columns().first().and_then(|ids| ids.as_primitive_opt::<Int64Type>());
     match ids {
-        Some(ids) => BooleanArray::from_iter(ids.iter().map(|id| Some(id == Some(agent)))),
+        Some(ids) => ids.iter().map(|id| Some(id == Some(agent))).collect(),
         // Of another type: no row is the agent's, and the schema check has its say.
         None => BooleanArray::from(vec![false; batch.num_rows()]),
     }

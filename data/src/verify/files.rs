@@ -96,7 +96,8 @@ pub(super) fn check_unknown(run: &Path, records: &[CommitRecord], report: &mut R
     for (path, _) in data_files(run).unwrap_or_default() {
         // A living process puts the files of the next round in place before its record.
         let coming = DataFile::parse(&path).is_some_and(|file| Some(file.round) > last);
-        if !listed.contains(path.as_str()) && !(playing && coming) {
+        let expected = listed.contains(path.as_str()) || (playing && coming);
+        if !expected {
             report.add(path, Check::Unknown, "only files on record", "a file that is not");
         }
     }

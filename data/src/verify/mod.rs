@@ -7,8 +7,7 @@ mod rounds;
 use crate::commit::{CommitRecord, committed_rounds, read_commit};
 use crate::digest::sha256_file;
 use crate::layout::{CONFIG, MANIFEST, commit_path};
-use crate::lock::is_locked;
-use crate::manifest::{CommitSummary, Manifest};
+use crate::manifest::{CommitSummary, Manifest, RunStatus};
 use crate::run_read::RunDir;
 use std::fmt;
 use std::path::Path;
@@ -115,8 +114,8 @@ pub(crate) fn verify(run: &RunDir) -> Report {
     let whole = files::check_files(run.path(), &records, &mut report);
     if let Some(manifest) = &manifest {
         rounds::check_rounds(run, manifest, &records, &whole, &mut report);
-        // A living process is between a commit and its summary at any moment.
-        if !is_locked(run.path()) {
+        // A process may be, or have died, between a commit and its summary.
+        if manifest.status != RunStatus::Running {
             check_summary(manifest, &records, &mut report);
         }
     }
@@ -167,7 +166,9 @@ fn read_records(run: &Path, report: &mut Report) -> Vec<CommitRecord> {
 
 fn check_summary(manifest: &Manifest, records: &[CommitRecord], report: &mut Report) {
     let mut summary = CommitSummary::default();
-    records.iter().for_each(|record| summary.add(record));
+    for record in records {
+        summary.add(record);
+    }
     if summary != manifest.commits {
         let words = |summary: &CommitSummary| {
             let CommitSummary { last_round, files, rows, bytes, state_hash } = summary;

@@ -3,7 +3,7 @@
 use super::reductions::check_reductions;
 use super::{Check, Report, relative};
 use crate::commit::CommitRecord;
-use crate::layout::{AGENTS, PEOPLE, ROUNDS, commit_path};
+use crate::layout::{AGENTS, DataFile, PEOPLE, ROUNDS, commit_path};
 use crate::manifest::Manifest;
 use crate::read::{Projection, read_files};
 use crate::rules::{AGENT, STATUS, accounts_of};
@@ -93,7 +93,7 @@ fn check_agents(name: &str, table: &Table, record: &CommitRecord, report: &mut R
 
 /// The name under which problems of a table in a round are reported: its first file.
 fn file_name(record: &CommitRecord, table: &str) -> String {
-    files_of(record, table).first().map_or_else(|| table.to_owned(), |file| file.path())
+    files_of(record, table).first().map_or_else(|| table.to_owned(), DataFile::path)
 }
 
 /// Reads tables of which every file is whole.

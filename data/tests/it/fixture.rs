@@ -7,10 +7,10 @@ use throng_data::{
     WritableRun,
 };
 
-pub const AGENTS: usize = 1_000;
+pub(crate) const AGENTS: usize = 1_000;
 
 /// A run that has not even its population yet.
-pub fn new_run(out: &Path, id: &str) -> WritableRun {
+pub(crate) fn new_run(out: &Path, id: &str) -> WritableRun {
     let new = NewRun {
         id: Some(RunId::new(id).unwrap()),
         config_toml: "scenario = \"two-thirds\"\n".to_owned(),
@@ -20,7 +20,7 @@ pub fn new_run(out: &Path, id: &str) -> WritableRun {
 }
 
 /// A run with its population and that many rounds.
-pub fn played(out: &Path, id: &str, rounds: u32) -> WritableRun {
+pub(crate) fn played(out: &Path, id: &str, rounds: u32) -> WritableRun {
     let mut run = new_run(out, id);
     for round in 0..=rounds {
         run.commit(output(round)).unwrap();
@@ -28,7 +28,7 @@ pub fn played(out: &Path, id: &str, rounds: u32) -> WritableRun {
     run
 }
 
-pub fn origin() -> Origin {
+pub(crate) fn origin() -> Origin {
     Origin {
         engine_version: "0.1.0".to_owned(),
         scenario: "two-thirds".to_owned(),
@@ -42,7 +42,7 @@ pub fn origin() -> Origin {
 }
 
 /// What a round leaves behind; 0 brings the population.
-pub fn output(round: u32) -> RoundOutput {
+pub(crate) fn output(round: u32) -> RoundOutput {
     let tables = if round == 0 { vec![people()] } else { vec![agents(round), rounds(round)] };
     RoundOutput {
         round,
@@ -55,7 +55,7 @@ pub fn output(round: u32) -> RoundOutput {
     }
 }
 
-pub fn people() -> Table {
+pub(crate) fn people() -> Table {
     let background = (0..AGENTS).map(|agent| format!("You are person {agent}.")).collect::<Text>();
     let education = Values::Category {
         codes: (0..AGENTS).map(|agent| u8::try_from(agent % 3).unwrap()).collect(),
@@ -69,7 +69,7 @@ pub fn people() -> Table {
     Table::new("people", columns).unwrap()
 }
 
-pub const EDUCATION: [&str; 3] = ["school", "college", "Ph.D."];
+pub(crate) const EDUCATION: [&str; 3] = ["school", "college", "Ph.D."];
 
 /// 0 answered, 1 failed, 2 not asked.
 fn status(agent: usize, round: u32) -> u8 {
@@ -80,11 +80,11 @@ fn status(agent: usize, round: u32) -> u8 {
     }
 }
 
-pub fn guess(agent: usize, round: u32) -> f64 {
+pub(crate) fn guess(agent: usize, round: u32) -> f64 {
     ((agent * 37 + round as usize * 11) % 101) as f64 / f64::from(round)
 }
 
-pub fn agents(round: u32) -> Table {
+pub(crate) fn agents(round: u32) -> Table {
     let statuses: Vec<u8> = (0..AGENTS).map(|agent| status(agent, round)).collect();
     let valid = statuses.iter().map(|&status| status == 0).collect();
     let names = ["answered", "failed_timeout", "not_asked"].map(str::to_owned).to_vec();
@@ -106,7 +106,7 @@ pub fn agents(round: u32) -> Table {
     Table::new("agents", columns).unwrap()
 }
 
-pub fn accounting(round: u32) -> Accounting {
+pub(crate) fn accounting(round: u32) -> Accounting {
     if round == 0 {
         return Accounting::nobody_asked(AGENTS as u64);
     }
@@ -119,12 +119,12 @@ pub fn accounting(round: u32) -> Accounting {
     }
 }
 
-pub fn as_i32(round: u32) -> i32 {
+pub(crate) fn as_i32(round: u32) -> i32 {
     i32::try_from(round).unwrap()
 }
 
 /// One row for everyone and one per degree.
-pub fn rounds(round: u32) -> Table {
+pub(crate) fn rounds(round: u32) -> Table {
     let groups: Vec<Vec<usize>> = std::iter::once((0..AGENTS).collect())
         .chain((0..3).map(|degree| (degree..AGENTS).step_by(3).collect()))
         .collect();
@@ -172,7 +172,7 @@ fn median(sorted: &[f64]) -> f64 {
 }
 
 /// The columns of a table with some of them exchanged.
-pub fn with(table: Table, changed: Vec<Column>) -> Vec<Column> {
+pub(crate) fn with(table: Table, changed: Vec<Column>) -> Vec<Column> {
     let exchange = |column: Column| {
         changed.iter().find(|other| other.name == column.name).cloned().unwrap_or(column)
     };

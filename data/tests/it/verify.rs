@@ -3,7 +3,9 @@
 use crate::fixture::{agents, new_run, output, played, rounds, with};
 use std::fs;
 use std::path::{Path, PathBuf};
-use throng_data::{Check, Column, CommitRecord, RoundOutput, RunDir, Table, Values, sha256_file};
+use throng_data::{
+    Check, Column, CommitRecord, RoundOutput, RunDir, RunStatus, Table, Values, sha256_file,
+};
 
 fn checks(path: &Path) -> Vec<(String, Check)> {
     let report = RunDir::open(path).unwrap().verify();
@@ -12,7 +14,19 @@ fn checks(path: &Path) -> Vec<(String, Check)> {
 
 /// A finished run that nobody holds.
 fn finished(out: &Path) -> PathBuf {
-    played(out, "r", 2).path().to_owned()
+    let mut run = played(out, "r", 2);
+    run.set_status(RunStatus::Done).unwrap();
+    run.path().to_owned()
+}
+
+#[test]
+fn a_summary_that_contradicts_the_records() {
+    let out = tempfile::tempdir().unwrap();
+    let path = finished(out.path()).join("manifest.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("\"last_round\": 2", "\"last_round\": 3")).unwrap();
+    let found = checks(path.parent().unwrap());
+    assert_eq!(found, [("manifest.json".to_owned(), Check::Manifest)]);
 }
 
 #[test]
