@@ -92,8 +92,14 @@ impl Service {
             self.wait(self.get(at, &format!("/files/{}/content", checked_id(output)?), false))?;
         let (sender, mut acks) = tokio::sync::mpsc::unbounded_channel();
         let mut ingested = Ingested::default();
+        let mut cohort_of = vec![0; prepared.batch.asks.len()];
+        for (number, cohort) in prepared.cohorts.cohorts.iter().enumerate() {
+            for member in cohort.start..cohort.start + cohort.length {
+                cohort_of[prepared.cohorts.members[member as usize] as usize] = number;
+            }
+        }
         for line in landed.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            match self.record(at, &prepared, line, price_factor) {
+            match self.record(at, &prepared, &cohort_of, line, price_factor) {
                 Some(record) => {
                     store.append(record, Ack::new(ingested.completions, sender.clone()));
                     ingested.completions += 1;
@@ -149,6 +155,7 @@ impl Service {
         &self,
         at: Address,
         prepared: &Prepared,
+        cohort_of: &[usize],
         line: &[u8],
         price_factor: f64,
     ) -> Option<Record> {
@@ -156,17 +163,11 @@ impl Service {
         let response = line.response.filter(|response| response.status_code == 200)?;
         let agent: u64 = line.custom_id.parse().ok()?;
         let place = prepared.batch.asks.binary_search_by_key(&agent, |ask| ask.agent).ok()?;
-        let ask = &prepared.batch.asks[place];
-        let same = |cohort: &crate::cohort::Cohort| {
-            (cohort.ask.prompt, cohort.ask.model, cohort.ask.answer)
-                == (ask.prompt, ask.model, ask.answer)
-        };
-        let cohort = prepared.cohorts.cohorts.iter().position(same)?;
         let mut decoded = decode(response.body.get().as_bytes(), 1).ok()?;
         let (_, text, finish): (u32, Box<str>, Finish) = decoded.choices.swap_remove(0);
         let usage: Usage = decoded.usage;
         let cost = self.config.models[usize::from(at.model)].price.of(&usage);
-        let key = &prepared.keys[cohort];
+        let key = &prepared.keys[cohort_of[place]];
         Some(Record {
             moment: prepared.batch.moment,
             attempt: 0,

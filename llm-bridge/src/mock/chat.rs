@@ -132,7 +132,7 @@ impl Request {
                 (_, Some(seed)) => mix(prompt ^ mix(seed.wrapping_add(u64::from(place)))),
                 (_, None) => mix(prompt ^ mix(unseeded ^ u64::from(place).rotate_left(40))),
             };
-            let whole = draw(schema, policy, bits);
+            let whole = draw(schema, policy, bits, begun);
             let text = match fault {
                 Some(Fault::WrongType) => r#"{"unexpected":[true]}"#.to_owned(),
                 Some(Fault::Refusal) => "I'm sorry, but I can't help with that.".to_owned(),

@@ -9,13 +9,19 @@ use std::fmt::Write as _;
 /// Levels of a schema that are followed.
 const DEPTH_MAX: usize = 16;
 
-/// A text drawn by `bits` that conforms to `schema`, or to a question without one.
-pub fn draw(schema: Option<&Value>, policy: &Policy, bits: u64) -> String {
+/// A text drawn by `bits` that conforms to `schema`, or to a question without one; it begins with `begun`
+/// where a closed schema allows that.
+pub fn draw(schema: Option<&Value>, policy: &Policy, bits: u64, begun: &str) -> String {
     match (policy, schema) {
         (Policy::Fixed(text), _) => text.clone(),
         (_, None) => format!("My answer: {}", mix(bits) % 101),
         (_, Some(schema)) => match options(schema) {
-            Some(options) => options[pick(&weights(&options, policy), unit(mix(bits)))].clone(),
+            Some(mut options) => {
+                if options.iter().any(|option| option.starts_with(begun)) {
+                    options.retain(|option| option.starts_with(begun));
+                }
+                options.swap_remove(pick(&weights(&options, policy), unit(mix(bits))))
+            }
             None => {
                 let mut text = String::new();
                 value(schema, mix(bits), 0, &mut text);
@@ -144,7 +150,7 @@ mod tests {
             ];
             for spec in specs {
                 let schema: Value = serde_json::from_str(&schema(&spec, wrapped)).unwrap();
-                let text = draw(Some(&schema), &Policy::Uniform, bits);
+                let text = draw(Some(&schema), &Policy::Uniform, bits, "");
                 let read = parse(&spec, &text);
                 prop_assert!(read.is_ok(), "{}: {} {:?}", spec, text, read);
             }

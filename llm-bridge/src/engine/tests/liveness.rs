@@ -188,9 +188,10 @@ async fn limits_per_minute_are_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn hedging_shortens_the_tail_and_changes_no_answer() {
-    let latency = Latency::LogNormal(Duration::from_millis(10), 1.5);
+    let latency = Latency::LogNormal(Duration::from_millis(10), 1.2);
     let options = || MockOptions { latency, ..MockOptions::default() };
     let mut config = config(2, 1);
+    config.models[0].patience.attempt_ms = 60_000;
     let start = Instant::now();
     let (plain, _) = play(config.clone(), options(), batch(2_000, 10)).await;
     let without = start.elapsed();
