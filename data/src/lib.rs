@@ -1,1 +1,54 @@
-//! Placeholder.
+//! Tables of a run, from plain columns to a directory that any analyst can read.
+//!
+//! What is not here: no world, no model, no socket. A caller hands over plain columns and a round's
+//! accounts; this crate makes them Parquet, commits them, and proves later that they are whole.
+
+mod arrays;
+mod collect;
+mod commit;
+mod describe;
+mod digest;
+mod durable;
+mod encode;
+mod error;
+mod json;
+mod layout;
+mod lock;
+mod manifest;
+mod read;
+mod round_writer;
+mod rules;
+mod run_read;
+mod run_write;
+mod schema;
+mod table;
+mod text;
+mod time;
+mod verify;
+mod writer;
+
+pub use commit::{Accounting, AttemptId, Bits, CommitRecord, FileRecord, RECORD_BYTES_MAX};
+pub use digest::{sha256_file, sha256_hex};
+pub use encode::{ENCODERS_MAX, ROW_GROUP_ROWS};
+pub use error::{Error, Fault, Result};
+pub use layout::{AGENTS, DataFile, PEOPLE, ROUND_MAX, ROUNDS, RUN_ID_BYTES_MAX, RunId, SHARD_MAX};
+pub use manifest::{
+    AnswerColumn, CommitSummary, MANIFEST_BYTES_MAX, Manifest, ModelOrigin, Origin, Parent,
+    RunStatus,
+};
+pub use read::Projection;
+pub use round_writer::{ROUNDS_WAITING_MAX, RoundWriter};
+pub use rules::{
+    AGENT, ANSWERED, FAILED_PREFIX, GROUP, GROUP_BY, NOT_ASKED, ROUND, STATUS, WHOLE_POPULATION,
+};
+pub use run_read::{ListedRun, RunDir, RunState, list_runs};
+pub use run_write::{NewRun, RoundOutput, TABLES_MAX, WritableRun};
+pub use schema::{ColumnSchema, Kind, NAME_BYTES_MAX, Schemas, TableSchema};
+pub use table::{CATEGORIES_MAX, COLUMNS_MAX, Column, Table, Values};
+pub use text::Text;
+pub use time::Utc;
+pub use verify::{Check, PROBLEMS_MAX, Problem, Report};
+pub use writer::{CREATED_BY, Stamp, Written, write_table};
+
+/// Version of the layout, of the records and of the files' key-values; raised when one changes.
+pub const SCHEMA_VERSION: u32 = 1;

@@ -14,7 +14,6 @@ use crate::wire::transport::Address;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 use std::fmt::Write as _;
 
 /// A batch at the service.
@@ -159,11 +158,11 @@ impl Service {
         line: &[u8],
         price_factor: f64,
     ) -> Option<Record> {
-        let line: ResultLine<'_> = serde_json::from_slice(line).ok()?;
+        let line: ResultLine = serde_json::from_slice(line).ok()?;
         let response = line.response.filter(|response| response.status_code == 200)?;
         let agent: u64 = line.custom_id.parse().ok()?;
         let place = prepared.batch.asks.binary_search_by_key(&agent, |ask| ask.agent).ok()?;
-        let mut decoded = decode(response.body.get().as_bytes(), 1).ok()?;
+        let mut decoded = decode(response.body.to_string().as_bytes(), 1).ok()?;
         let (_, text, finish): (u32, Box<str>, Finish) = decoded.choices.swap_remove(0);
         let usage: Usage = decoded.usage;
         let cost = self.config.models[usize::from(at.model)].price.of(&usage);
@@ -190,17 +189,15 @@ struct Named {
 }
 
 #[derive(Deserialize)]
-struct ResultLine<'a> {
+struct ResultLine {
     custom_id: String,
-    #[serde(borrow)]
-    response: Option<LineResponse<'a>>,
+    response: Option<LineResponse>,
 }
 
 #[derive(Deserialize)]
-struct LineResponse<'a> {
+struct LineResponse {
     status_code: u16,
-    #[serde(borrow)]
-    body: &'a RawValue,
+    body: Value,
 }
 
 /// An id that may stand in a path.

@@ -1,0 +1,189 @@
+//! Files that are either whole and on disk or not there: the few ways this crate changes a folder.
+
+use crate::error::{Error, Result};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Whether a file was created or had been there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Created {
+    New,
+    Existed,
+}
+
+/// Makes the entries of a folder durable.
+pub(crate) fn sync_folder(path: &Path) -> Result<()> {
+    let folder = File::open(path).map_err(|error| Error::io("open", path, error))?;
+    folder.sync_all().map_err(|error| Error::io("flush", path, error))
+}
+
+/// Makes the folders that hold `paths` durable, each once.
+pub(crate) fn sync_parents<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<()> {
+    let parents: BTreeSet<&Path> = paths.filter_map(Path::parent).collect();
+    parents.into_iter().try_for_each(sync_folder)
+}
+
+/// Creates a folder where there is none; returns whether it did.
+pub(crate) fn ensure_folder(path: &Path) -> Result<bool> {
+    match fs::create_dir(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(false),
+        Err(error) => Err(Error::io("create", path, error)),
+    }
+}
+
+/// Moves a finished file into its place.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|error| Error::io("rename into place", to, error))
+}
+
+/// A file in `tmp/` that vanishes again unless it has been moved away.
+#[derive(Debug)]
+pub(crate) struct TmpFile {
+    path: PathBuf,
+}
+
+impl TmpFile {
+    /// A name in the folder `tmp` that nobody else uses: `tmp/` belongs to one process at a time,
+    /// or to several whose process numbers differ.
+    pub(crate) fn new(tmp: &Path, name: &str) -> Self {
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        Self { path: tmp.join(format!("{name}.{}-{serial}", std::process::id())) }
+    }
+
+    /// Its path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes all bytes and makes them durable.
+    fn fill(&self, bytes: &[u8]) -> Result<()> {
+        let io = |action| move |error| Error::io(action, &self.path, error);
+        let mut file = File::create_new(&self.path).map_err(io("create"))?;
+        file.write_all(bytes).map_err(io("write"))?;
+        file.sync_all().map_err(io("flush"))
+    }
+}
+
+impl Drop for TmpFile {
+    fn drop(&mut self) {
+        // Moved into place, or unfinished; what cannot be removed now is removed at the next start.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Replaces a small file by another in one instant.
+pub(crate) fn replace(tmp: &Path, target: &Path, bytes: &[u8]) -> Result<()> {
+    let file = TmpFile::new(tmp, &file_name(target));
+    file.fill(bytes)?;
+    rename(file.path(), target)?;
+    sync_parents([target].into_iter())
+}
+
+/// Creates a small file whole, unless one of that name exists.
+pub(crate) fn create_if_absent(tmp: &Path, target: &Path, bytes: &[u8]) -> Result<Created> {
+    let file = TmpFile::new(tmp, &file_name(target));
+    file.fill(bytes)?;
+    let created = link_new(file.path(), target)?;
+    sync_parents([target].into_iter())?;
+    Ok(created)
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// A hard link fails where the name is taken, on local and on network file systems alike.
+fn link_new(from: &Path, to: &Path) -> Result<Created> {
+    match fs::hard_link(from, to) {
+        Ok(()) => Ok(Created::New),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Created::Existed),
+        Err(error) if lacks_links(&error) => rename_new(from, to),
+        Err(error) => Err(Error::io("create", to, error)),
+    }
+}
+
+fn lacks_links(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied | io::ErrorKind::TooManyLinks
+    )
+}
+
+/// For file systems without hard links: a rename that refuses to replace.
+#[cfg(target_os = "linux")]
+fn rename_new(from: &Path, to: &Path) -> Result<Created> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(io::Error::from) {
+        Ok(()) => Ok(Created::New),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Created::Existed),
+        Err(error) => Err(Error::io("create", to, error)),
+    }
+}
+
+/// For file systems without hard links there is no other way to create a whole file at once.
+#[cfg(not(target_os = "linux"))]
+fn rename_new(_from: &Path, to: &Path) -> Result<Created> {
+    Err(Error::io("create", to, io::ErrorKind::Unsupported.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_first_creator_wins_and_nothing_is_left_in_tmp() {
+        let folder = tempfile::tempdir().unwrap();
+        let tmp = folder.path().join("tmp");
+        fs::create_dir(&tmp).unwrap();
+        let target = folder.path().join("record");
+        assert_eq!(create_if_absent(&tmp, &target, b"first").unwrap(), Created::New);
+        assert_eq!(create_if_absent(&tmp, &target, b"second").unwrap(), Created::Existed);
+        assert_eq!(fs::read(&target).unwrap(), b"first");
+        assert_eq!(entries(&tmp), Vec::<String>::new());
+        replace(&tmp, &target, b"third").unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"third");
+        assert_eq!(entries(&tmp), Vec::<String>::new());
+    }
+
+    #[test]
+    fn of_many_creators_exactly_one_wins() {
+        let folder = tempfile::tempdir().unwrap();
+        let tmp = folder.path().join("tmp");
+        fs::create_dir(&tmp).unwrap();
+        let target = folder.path().join("record");
+        let create = |name: u8| create_if_absent(&tmp, &target, &[name; 4096]).unwrap();
+        let won: Vec<Created> = std::thread::scope(|scope| {
+            let creators: Vec<_> = (0..8).map(|name| scope.spawn(move || create(name))).collect();
+            creators.into_iter().map(|creator| creator.join().unwrap()).collect()
+        });
+        let winner = won.iter().position(|&created| created == Created::New).unwrap();
+        assert_eq!(won.iter().filter(|&&created| created == Created::New).count(), 1);
+        assert_eq!(fs::read(&target).unwrap(), [u8::try_from(winner).unwrap(); 4096]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn without_hard_links_a_rename_refuses_to_replace() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("a"), "a").unwrap();
+        fs::write(path("b"), "b").unwrap();
+        assert_eq!(rename_new(&path("a"), &path("record")).unwrap(), Created::New);
+        assert_eq!(rename_new(&path("b"), &path("record")).unwrap(), Created::Existed);
+        assert_eq!(fs::read(path("record")).unwrap(), b"a");
+    }
+}

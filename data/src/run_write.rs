@@ -1,0 +1,423 @@
+//! A run directory that this process alone may write: created, or opened again and cleaned.
+
+use crate::SCHEMA_VERSION;
+use crate::commit::{Accounting, AttemptId, CommitRecord, FileRecord, fence};
+use crate::describe::{self, describe};
+use crate::digest::sha256_hex;
+use crate::durable::{TmpFile, ensure_folder, rename, replace, sync_folder, sync_parents};
+use crate::error::{Error, Result};
+use crate::layout::{COMMITS, CONFIG, DataFile, Folder, JOURNAL, RunId, TMP, check_round};
+use crate::lock::RunLock;
+use crate::manifest::{CommitSummary, Manifest, Origin, RunStatus};
+use crate::rules::check_output;
+use crate::run_read::RunDir;
+use crate::schema::Schemas;
+use crate::table::Table;
+use crate::time::Utc;
+use crate::writer::{Stamp, Written, write_table};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::num::NonZero;
+use std::path::{Component, Path, PathBuf};
+use std::thread;
+
+/// Runs of one configuration that may start within one second.
+const SAME_SECOND_MAX: u32 = 99;
+/// Tables of a round.
+pub const TABLES_MAX: usize = 64;
+
+/// What a new run starts from.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// The name of its directory; made from time, scenario and configuration where `None`.
+    pub id: Option<RunId>,
+    /// The fully resolved configuration, as it will be in `run.toml`.
+    pub config_toml: String,
+    /// What decides the contents.
+    pub origin: Origin,
+}
+
+/// Everything a round leaves behind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoundOutput {
+    /// The round; 0 brings the table `people` and nothing else has been played.
+    pub round: u32,
+    /// The shard of the tables; 0 where one process plays the run.
+    pub shard: u32,
+    /// The tables; those without rows are not written.
+    pub tables: Vec<Table>,
+    /// What became of each agent's question.
+    pub accounting: Accounting,
+    /// Hash of the state after the round, lower-case hex.
+    pub state_hash: Option<String>,
+    /// Named numbers that the next round starts from.
+    pub state: BTreeMap<String, f64>,
+    /// How long the round took.
+    pub wall_us: Option<u64>,
+}
+
+/// A run directory, locked.
+#[derive(Debug)]
+pub struct WritableRun {
+    path: PathBuf,
+    manifest: Manifest,
+    schemas: Schemas,
+    /// Tables that have a file in some committed round.
+    present: BTreeSet<String>,
+    generation: u64,
+    attempt: AttemptId,
+    encoders: usize,
+    _lock: RunLock,
+}
+
+impl WritableRun {
+    /// Creates the directory of a new run in `out`, with its configuration and manifest.
+    ///
+    /// # Errors
+    /// [`Error::RunExists`] where the id is taken, [`Error::OutFolder`] where `out` cannot be used.
+    pub fn create(out: &Path, new: NewRun) -> Result<Self> {
+        let config_sha256 = sha256_hex(new.config_toml.as_bytes());
+        let out = prepare_out(out)?;
+        let (id, path) = claim(&out, new.id, &new.origin.scenario, &config_sha256)?;
+        Self::fill(path.clone(), id, new.config_toml, config_sha256, new.origin).inspect_err(|_| {
+            // A directory without a manifest is not a run; the first error is the one to report.
+            let _ = fs::remove_dir_all(&path);
+        })
+    }
+
+    fn fill(
+        path: PathBuf,
+        id: RunId,
+        config_toml: String,
+        config_sha256: String,
+        origin: Origin,
+    ) -> Result<Self> {
+        let lock = RunLock::take(&path)?;
+        for folder in [COMMITS, JOURNAL, TMP] {
+            ensure_folder(&path.join(folder))?;
+        }
+        replace(&path.join(TMP), &path.join(CONFIG), config_toml.as_bytes())?;
+        let created = Utc::now().iso();
+        let manifest = Manifest {
+            schema_version: SCHEMA_VERSION,
+            run_id: id.to_string(),
+            status: RunStatus::Running,
+            created: created.clone(),
+            updated: created,
+            config_sha256,
+            origin,
+            commits: CommitSummary::default(),
+        };
+        let run = Self::new(path, manifest, lock);
+        run.manifest.write(&run.path)?;
+        run.describe()?;
+        if let Some(out) = run.path.parent() {
+            sync_folder(out)?;
+        }
+        Ok(run)
+    }
+
+    fn new(path: PathBuf, manifest: Manifest, lock: RunLock) -> Self {
+        Self {
+            path,
+            manifest,
+            schemas: Schemas::default(),
+            present: BTreeSet::new(),
+            generation: 1,
+            attempt: AttemptId::unique(),
+            encoders: thread::available_parallelism().map_or(1, NonZero::get),
+            _lock: lock,
+        }
+    }
+
+    /// Opens a run to go on with it: takes the lock, removes what no commit record lists.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] where another process writes it, [`Error::Corrupt`] where a record or the
+    /// manifest cannot be read; then nothing has been removed.
+    pub fn open(path: &Path) -> Result<Self> {
+        let dir = RunDir::open(path)?;
+        let lock = RunLock::take(path)?;
+        let manifest = dir.manifest()?;
+        let records = dir.commits()?;
+        let mut run = Self::new(dir.path().to_owned(), manifest, lock);
+        run.schemas = dir.schemas()?;
+        run.manifest.commits = CommitSummary::default();
+        for record in &records {
+            run.manifest.commits.add(record);
+            run.present.extend(tables_of(record));
+        }
+        for folder in [COMMITS, JOURNAL, TMP] {
+            ensure_folder(&run.path.join(folder))?;
+        }
+        run.remove_leftovers(&records)?;
+        run.set_status(RunStatus::Running)?;
+        run.describe()?;
+        Ok(run)
+    }
+
+    /// Uses up to that many threads to encode a table.
+    pub fn set_encoders(&mut self, encoders: usize) {
+        self.encoders = encoders;
+    }
+
+    /// Marks all further commits as made by that generation of hosts.
+    pub fn set_generation(&mut self, generation: u64) {
+        self.generation = generation;
+    }
+
+    /// The run directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the run is and how far it has come.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The same directory for reading.
+    ///
+    /// # Errors
+    /// [`Error::NotARun`] where somebody has removed the manifest.
+    pub fn reader(&self) -> Result<RunDir> {
+        RunDir::open(&self.path)
+    }
+
+    /// The last committed round; 0 is the population.
+    pub fn last_round(&self) -> Option<u32> {
+        self.manifest.commits.last_round
+    }
+
+    /// The round that has to come next; the first is 0, the population.
+    pub fn next_round(&self) -> u32 {
+        self.last_round().map_or(0, |round| round + 1)
+    }
+
+    /// Writes a round's files and commits it.
+    ///
+    /// # Errors
+    /// Leaves the run at its last commit whatever happens. [`Error::Fenced`] where another attempt
+    /// has committed the round, [`Error::Io`] where the system refuses.
+    pub fn commit(&mut self, output: RoundOutput) -> Result<CommitRecord> {
+        self.check(&output)?;
+        fence(&self.path, output.round, &self.attempt)?;
+        let stamp = self.stamp(&output);
+        let tables: Vec<Table> = output.tables.into_iter().filter(|t| t.rows() > 0).collect();
+        self.promise(&tables)?;
+        let record = CommitRecord {
+            schema_version: SCHEMA_VERSION,
+            round: output.round,
+            generation: self.generation,
+            attempt: self.attempt.clone(),
+            accounting: output.accounting,
+            state_hash: output.state_hash,
+            state: output.state.into_iter().map(|(name, value)| (name, value.into())).collect(),
+            files: self.write_files(tables, output.shard, &stamp)?,
+            wall_us: output.wall_us,
+        };
+        record.create(&self.path)?;
+        self.manifest.commits.add(&record);
+        self.set_status(self.manifest.status)?;
+        let present = self.present.len();
+        self.present.extend(tables_of(&record));
+        if self.present.len() > present {
+            self.describe()?;
+        }
+        Ok(record)
+    }
+
+    /// Notes where the run stands; call it with the outcome before the run is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the manifest cannot be replaced.
+    pub fn set_status(&mut self, status: RunStatus) -> Result<()> {
+        self.manifest.status = status;
+        self.manifest.updated = Utc::now().iso();
+        self.manifest.write(&self.path)
+    }
+
+    /// Refuses a round that does not fit before a byte of it is written.
+    fn check(&self, output: &RoundOutput) -> Result<()> {
+        check_round(output.round)?;
+        let expected = self.next_round();
+        if output.round != expected {
+            return Err(Error::RoundOrder {
+                path: self.path.clone(),
+                expected,
+                found: output.round,
+            });
+        }
+        if output.tables.len() > TABLES_MAX {
+            let (found, limit) = (output.tables.len() as u64, TABLES_MAX as u64);
+            return Err(Error::Limit { what: "the number of tables".to_owned(), found, limit });
+        }
+        check_output(output)
+    }
+
+    /// Freezes the schema of tables that are new; on disk before any row of them is committed.
+    fn promise(&mut self, tables: &[Table]) -> Result<()> {
+        let mut schemas = self.schemas.clone();
+        let mut grown = false;
+        for table in tables {
+            grown |= schemas.admit(table.schema())?;
+        }
+        if grown {
+            describe::write_schema(&self.path, &schemas)?;
+            self.schemas = schemas;
+        }
+        Ok(())
+    }
+
+    fn stamp(&self, output: &RoundOutput) -> Stamp {
+        let origin = &self.manifest.origin;
+        Stamp {
+            run_id: self.manifest.run_id.clone(),
+            round: output.round,
+            seed: origin.seed,
+            scenario: origin.scenario.clone(),
+            scenario_version: origin.scenario_version.clone(),
+            engine_version: origin.engine_version.clone(),
+            config_sha256: self.manifest.config_sha256.clone(),
+            state_hash: output.state_hash.clone(),
+        }
+    }
+
+    /// Writes all files to `tmp/`, then moves them into place, then makes their names durable.
+    fn write_files(
+        &self,
+        tables: Vec<Table>,
+        shard: u32,
+        stamp: &Stamp,
+    ) -> Result<Vec<FileRecord>> {
+        let tmp = self.path.join(TMP);
+        let mut files = Vec::with_capacity(tables.len());
+        for table in tables {
+            let path = DataFile::new(table.name(), stamp.round, shard)?.path();
+            let unfinished = TmpFile::new(&tmp, &path.replace('/', "-"));
+            let written = write_table(unfinished.path(), table, stamp, self.encoders)?;
+            let Written { rows, bytes, sha256 } = written;
+            files.push((unfinished, FileRecord { path, rows, bytes, sha256 }));
+        }
+        let mut new_folder = false;
+        for (unfinished, file) in &files {
+            let target = self.path.join(&file.path);
+            if let Some(folder) = target.parent() {
+                new_folder |= ensure_folder(folder)?;
+            }
+            rename(unfinished.path(), &target)?;
+        }
+        let mut records: Vec<FileRecord> = files.into_iter().map(|(_, file)| file).collect();
+        records.sort_by(|a, b| a.path.cmp(&b.path));
+        let targets: Vec<PathBuf> = records.iter().map(|file| self.path.join(&file.path)).collect();
+        sync_parents(targets.iter().map(PathBuf::as_path))?;
+        if new_folder {
+            sync_folder(&self.path)?;
+        }
+        Ok(records)
+    }
+
+    /// Removes what a dead process left: everything in `tmp/`, and data files of this crate's
+    /// naming that no commit record lists. Files of other names are the user's and stay.
+    fn remove_leftovers(&self, records: &[CommitRecord]) -> Result<()> {
+        for path in list(&self.path.join(TMP))? {
+            let removed =
+                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.map_err(|error| Error::io("remove", &path, error))?;
+        }
+        let listed: BTreeSet<&str> =
+            records.iter().flat_map(|record| &record.files).map(|file| &*file.path).collect();
+        for (relative, path) in data_files(&self.path)? {
+            let ours = DataFile::parse(&relative).is_some();
+            if ours && !listed.contains(relative.as_str()) {
+                fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> Result<()> {
+        describe(&self.path, &self.manifest, &self.schemas, &self.present)
+    }
+}
+
+fn tables_of(record: &CommitRecord) -> impl Iterator<Item = String> {
+    let files = record.files.iter();
+    files.filter_map(|file| file.path.split_once('/')).map(|(table, _)| table.to_owned())
+}
+
+/// The entries of a folder, sorted.
+pub(crate) fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+    let io = |error| Error::io("list", folder, error);
+    let entries = fs::read_dir(folder).map_err(io)?;
+    let mut paths = entries
+        .map(|entry| entry.map(|entry| entry.path()).map_err(io))
+        .collect::<Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// All entries of all folders that may hold a table, by their path relative to the run.
+pub(crate) fn data_files(run: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let mut files = Vec::new();
+    for folder in list(run)? {
+        let Some(table) = folder.file_name().and_then(|name| name.to_str()) else { continue };
+        if !Folder::is_table(table) || !folder.is_dir() {
+            continue;
+        }
+        for path in list(&folder)? {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+            files.push((format!("{table}/{}", name.unwrap_or_default()), path));
+        }
+    }
+    Ok(files)
+}
+
+/// Creates the output folder and refuses one that readers would misunderstand.
+fn prepare_out(out: &Path) -> Result<PathBuf> {
+    let problem = |problem: String| Error::OutFolder { path: out.to_owned(), problem };
+    fs::create_dir_all(out).map_err(|error| Error::io("create", out, error))?;
+    let absolute = out.canonicalize().map_err(|error| Error::io("open", out, error))?;
+    let misleading = absolute.components().find(|part| match part {
+        Component::Normal(name) => name.to_string_lossy().contains('='),
+        _ => false,
+    });
+    match misleading {
+        None => Ok(absolute),
+        Some(part) => Err(problem(format!(
+            "readers of tables take the folder `{}` for a column because of its `=`",
+            part.as_os_str().display()
+        ))),
+    }
+}
+
+/// Creates the directory, which nobody else can have then.
+fn claim(
+    out: &Path,
+    id: Option<RunId>,
+    scenario: &str,
+    config_sha256: &str,
+) -> Result<(RunId, PathBuf)> {
+    if let Some(id) = id {
+        let path = out.join(id.as_str());
+        return create_dir(&path).map(|()| (id, path));
+    }
+    let first = RunId::generate(Utc::now(), scenario, config_sha256)?;
+    let mut id = first.clone();
+    for number in 2..=SAME_SECOND_MAX {
+        let path = out.join(id.as_str());
+        match create_dir(&path) {
+            Err(Error::RunExists { .. }) => id = first.numbered(number)?,
+            created => return created.map(|()| (id, path)),
+        }
+    }
+    Err(Error::RunExists { path: out.join(id.as_str()) })
+}
+
+fn create_dir(path: &Path) -> Result<()> {
+    fs::create_dir(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Error::RunExists { path: path.to_owned() },
+        _ => Error::io("create", path, error),
+    })
+}

@@ -1,0 +1,111 @@
+//! The exchange of a round: policies answer, replies are counted, and everyone is accounted for.
+
+use std::time::Instant;
+
+use bevy_ecs::prelude::*;
+use throng_engine::record::Columns;
+use throng_engine::reduce::reduce;
+use throng_engine::stream::Purpose;
+use throng_engine::{
+    AgentId, Answer, Invariant, Phase, Pool, Population, Round, Seed, Simulation, check,
+};
+
+use crate::{Accounting, Chunk, ModelRef, ModelTable, Policies, Policy, Reply};
+
+/// The random numbers of policies.
+const POLICY: Purpose = Purpose::new("policy");
+
+/// Asking agents, as an extension of the simulation.
+pub trait Asks {
+    /// Gives every agent a [`Reply`] of this type, records it, and counts replies after every exchange.
+    fn asks<A: Answer + Columns>(&mut self) -> &mut Self;
+}
+
+impl Asks for Simulation {
+    fn asks<A: Answer + Columns>(&mut self) -> &mut Self {
+        self.carries::<ModelRef>()
+            .carries_with(|| Reply::<A>::NotAsked)
+            .init_resource::<ModelTable>()
+            .init_resource::<Accounting>()
+            .records::<Reply<A>>()
+            .add_systems(Phase::Decide, account::<A>.in_set(AccountSystems))
+    }
+}
+
+/// Answering by policies, as an extension of the simulation.
+pub trait PlayPolicies {
+    /// Lets the policies in [`Policies`] answer in every exchange.
+    fn policies<A: Answer, P: Policy<A>>(&mut self) -> &mut Self;
+}
+
+impl PlayPolicies for Simulation {
+    fn policies<A: Answer, P: Policy<A>>(&mut self) -> &mut Self {
+        self.add_systems(Phase::Exchange, play::<A, P>.in_set(PolicySystems))
+    }
+}
+
+/// The systems that let policies answer; models in words are asked before.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PolicySystems;
+
+/// The systems that count replies; they only read them.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AccountSystems;
+
+/// Lets each policy answer for the agents of its model.
+fn play<A: Answer, P: Policy<A>>(
+    (pool, seed, round): (Res<Pool>, Res<Seed>, Res<Round>),
+    (policies, models, news): (Res<Policies<P>>, Res<ModelTable>, Res<P::News>),
+    mut agents: Query<(&AgentId, &ModelRef, &P::Sees, &mut Reply<A>)>,
+) {
+    let begun = Instant::now();
+    let streams = seed.streams(POLICY, *round);
+    let alone = models.names.len() <= 1;
+    for (model, policy) in &policies.entries {
+        let prepared = policy.begin(&news);
+        for (ids, refs, seen, mut replies) in
+            agents.contiguous_iter_mut().expect("agents lie in tables")
+        {
+            let rows = (ids, refs, seen, replies.bypass_change_detection());
+            pool.chunks(rows, |(agents, refs, seen, replies)| {
+                let models = (!alone).then_some(refs);
+                policy.answer(
+                    &prepared,
+                    Chunk { model: *model, streams, agents, models, seen, replies },
+                );
+            });
+        }
+    }
+    let think = policies.entries.iter().map(|(_, policy)| policy.think()).max();
+    wait_until(begun, think.unwrap_or_default());
+}
+
+/// Lets the time pass that agents take to think.
+fn wait_until(begun: Instant, think: std::time::Duration) {
+    let left = think.saturating_sub(begun.elapsed());
+    if !left.is_zero() {
+        #[expect(clippy::disallowed_methods, reason = "an exchange in flight ends by itself")]
+        std::thread::sleep(left);
+    }
+}
+
+/// Counts the replies and sees to it that everyone is accounted for.
+fn account<A: Answer + Columns>(
+    (pool, population): (Res<Pool>, Res<Population>),
+    mut accounting: ResMut<Accounting>,
+    replies: Query<&Reply<A>>,
+) -> Result<(), BevyError> {
+    let mut total = Accounting::default();
+    for replies in replies.contiguous_iter()? {
+        let counts =
+            reduce(&pool, replies, &Accounting::default(), |counts, chunk| counts.add(chunk));
+        throng_engine::reduce::Reduction::merge(&mut total, &counts);
+    }
+    check(
+        Invariant::EveryAgentIsAccountedFor,
+        total.total() == population.range.len() as u64,
+        || format!("{} replies for {} agents", total.total(), population.range.len()),
+    )?;
+    *accounting = total;
+    Ok(())
+}

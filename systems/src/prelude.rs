@@ -1,0 +1,13 @@
+//! What a scenario imports.
+
+pub use bevy_ecs::prelude::*;
+pub use throng_engine::{
+    AgentId, Answer, Columns, Decimal, EVERYONE, Mesh, Phase, Pool, Population, Round, Seed,
+    Simulation, Summaries, reduce, stream::Purpose,
+};
+
+pub use crate::{
+    Accounting, AskInWords, Asks, Background, Backgrounds, Cause, Chunk, Guess, Memory, ModelRef,
+    ModelTable, PlayPolicies, Policies, Policy, Problem, Questions, Reply, Scenario, Settings,
+    Templates,
+};
