@@ -95,6 +95,7 @@ pub fn forecast(
 
 impl Forecast {
     /// The forecast of the whole given what its first part, `totals`, took.
+    #[must_use]
     pub fn refined(&self, totals: &Totals) -> Self {
         let done = totals.answered + totals.failed;
         if done == 0 {

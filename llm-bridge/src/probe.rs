@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// What one endpoint can do.
+#[expect(clippy::struct_excessive_bools, reason = "each is a finding of its own")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Capabilities {
     /// The model's name in the configuration.

@@ -3,6 +3,13 @@
 //! Runs where the environment variable `THRONG_TEST_VENV` names a Python environment with the packages
 //! xllamacpp, gguf and numpy; elsewhere it says that it did not run.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "what a test sets up must work"
+)]
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -170,7 +177,9 @@ fn distributions_are_read(server: &Server) {
         .unwrap();
     let played = play(config, batch);
     let mut counts = vec![0.0; 10];
-    numbers(&played).iter().for_each(|number| counts[number.unwrap() as usize] += 1.0);
+    for number in numbers(&played) {
+        counts[number.unwrap() as usize] += 1.0;
+    }
     let cells = counts.iter().zip(&read.chances).filter(|(_, (_, chance))| chance * 2_000.0 >= 5.0);
     let (mut chi, mut freedom) = (0.0, -1.0);
     for (observed, (_, chance)) in cells {

@@ -60,11 +60,11 @@ impl<T: Transport> Engine<T> {
         cause: Cause,
         words: &str,
     ) {
-        let (spans, works) = self.models[model].queue.drain(chosen);
+        let (spans, waiting) = self.models[model].queue.drain(chosen);
         for span in spans {
             self.fail_span(span, cause, words);
         }
-        for work in works {
+        for work in waiting {
             self.fail(work, cause, words);
         }
     }

@@ -115,7 +115,7 @@ impl Request {
         let first = self.messages.iter().take_while(|said| said.role != "assistant");
         let parts = first
             .map(|said| said.content.as_bytes())
-            .chain(self.prompt.as_ref().map(|prompt| prompt.as_bytes()));
+            .chain(self.prompt.as_ref().map(String::as_bytes));
         let prompt = Digest::of(parts).short();
         let policy = &options_of_mock.policy;
         let begun = self.begun();

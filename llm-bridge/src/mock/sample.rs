@@ -78,7 +78,9 @@ pub fn next_characters(options: &[String], weights: &[f64], begun: &str) -> Vec<
             None => next.push((first, *weight)),
         }
     }
-    next.iter_mut().for_each(|(_, weight)| *weight /= total);
+    for (_, weight) in &mut next {
+        *weight /= total;
+    }
     next.sort_by(|left, right| right.1.total_cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
     next
 }

@@ -69,7 +69,7 @@ async fn every_endpoint_dead_ends_by_the_deadline_with_errors_as_values() {
 async fn a_server_that_never_answers_ends_by_the_deadline() {
     let mut config = config(1, 16);
     config.models[0].patience.reply_ms = 10_000;
-    let hang = Scripted::new(|_, _| Scene { after: Duration::from_secs(86_400), ..refused() });
+    let hang = Scripted::new(|_, _| Scene { after: Duration::from_hours(24), ..refused() });
     let start = Instant::now();
     let played = Play::new(config, hang).run(batch(1_000, 1)).await;
     assert_eq!(played.totals.failed, 1_000);
