@@ -104,10 +104,9 @@ impl AnswerSpec {
             Self::Integer { min, max } if min > max => {
                 Err(SpecError::Bounds(format!("{min} to {max}")))
             }
-            Self::Integer { .. } => Ok(()),
             Self::Choice { options } => check_options(options),
             Self::Text { length_max: 0 } => Err(SpecError::Empty("text")),
-            Self::Text { .. } => Ok(()),
+            Self::Integer { .. } | Self::Text { .. } => Ok(()),
             Self::Object { fields } => check_fields(fields),
         }
     }

@@ -65,8 +65,6 @@ impl Circuit {
     pub fn failed(&mut self, now: Instant) -> bool {
         self.failures = self.failures.saturating_add(1);
         match self.state {
-            // Requests that were under way when it opened say nothing new.
-            State::OpenUntil(_) => false,
             State::Trial => {
                 self.open_for = (self.open_for * 2).min(CIRCUIT_MAX);
                 self.state = State::OpenUntil(now + self.open_for);
@@ -76,7 +74,8 @@ impl Circuit {
                 self.state = State::OpenUntil(now + self.open_for);
                 true
             }
-            State::Closed => false,
+            // Requests that were under way when it opened say nothing new.
+            State::Closed | State::OpenUntil(_) => false,
         }
     }
 

@@ -38,7 +38,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Mixes a counter into 64 well-spread bits (the finaliser of SplitMix64, Steele et al. 2014).
+/// Mixes a counter into 64 well-spread bits (the finaliser of `SplitMix64`, Steele et al. 2014).
 pub fn mix(counter: u64) -> u64 {
     let mut bits = counter.wrapping_add(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -10,14 +10,17 @@
 
 pub mod adaptive;
 pub mod answer;
+pub mod batch_file;
 pub mod bridge;
 pub mod budget;
 pub mod circuit;
 pub mod cohort;
 pub mod constraint;
 pub mod digest;
+pub mod distribution;
 mod engine;
 pub mod exchange;
+pub mod forecast;
 pub mod fuzz;
 pub mod limits;
 pub mod mock;
@@ -26,12 +29,14 @@ pub mod money;
 pub mod number;
 pub mod parse;
 pub mod pattern;
+pub mod probe;
 pub mod prompt;
 pub mod quirk;
 pub mod quota;
 pub mod reply;
 pub mod retry;
 pub mod secret;
+pub mod service;
 pub mod store;
 pub mod wire;
 

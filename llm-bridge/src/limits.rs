@@ -33,7 +33,7 @@ pub const BACKOFF_BASE: Duration = Duration::from_millis(50);
 /// Longest wait before a request is sent again.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(20);
 /// Longest pause that a server's `Retry-After` may impose on its endpoint.
-pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
+pub const RETRY_AFTER_MAX: Duration = Duration::from_mins(2);
 /// Failures in a row after which an endpoint's circuit opens.
 pub const CIRCUIT_FAILURES: u32 = 20;
 /// First time for which a circuit stays open; it doubles with every failed trial.

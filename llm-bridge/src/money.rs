@@ -23,6 +23,7 @@ impl Money {
     }
 
     /// The sum, at most the greatest amount.
+    #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
@@ -64,6 +65,7 @@ impl Usage {
     }
 
     /// The share of part `rank` of `count` parts; the shares add up to the whole.
+    #[must_use]
     pub fn share(&self, rank: u32, count: u32) -> Self {
         let part = |whole: u32| whole / count + u32::from(rank < whole % count);
         Self {

@@ -17,7 +17,7 @@ pub enum ServerKind {
     Ollama,
     /// OpenAI's service, and services that follow it to the letter.
     Hosted,
-    /// The LiteLLM proxy.
+    /// The `LiteLLM` proxy.
     LiteLlm,
     /// Any other OpenAI-compatible server.
     #[default]
@@ -73,6 +73,7 @@ pub enum Continuation {
 }
 
 /// One row of the table.
+#[expect(clippy::struct_excessive_bools, reason = "each is a finding of its own")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Quirks {
     /// How an answer's type is told.

@@ -53,7 +53,7 @@ mod tests {
         let start = Instant::now();
         let mut quota = Quota::new(600, start);
         let (mut now, mut sent) = (start, 0);
-        while now < start + Duration::from_secs(60) {
+        while now < start + Duration::from_mins(1) {
             now = quota.free_at(1.0, now);
             quota.used(1.0, now);
             sent += 1;

@@ -46,8 +46,7 @@ pub fn verdict(status: u16, body: &str) -> (Verdict, Cause) {
         400 | 413 | 422 if says(&TOO_LONG) => return (Verdict::Fatal, Cause::ContextLength),
         429 | 503 | 529 => Verdict::Busy,
         408 | 409 | 425 | 500 | 502 | 504 => Verdict::Broken,
-        401 | 402 | 403 | 404 | 405 | 501 => Verdict::Elsewhere,
-        300..=399 => Verdict::Elsewhere,
+        300..=399 | 401 | 402 | 403 | 404 | 405 | 501 => Verdict::Elsewhere,
         400..=499 => Verdict::Fatal,
         _ => Verdict::Broken,
     };

@@ -48,12 +48,8 @@ impl<T: Transport> Engine<T> {
         let mut tried = 0_u64;
         while let Some(endpoint) = self.emptiest(model, tried, now) {
             tried |= 1 << endpoint;
-            if let Some(mut work) = self.take(model, endpoint, now) {
-                if self.is_poison(model as u16, &mut work) {
-                    self.quarantine(work);
-                } else {
-                    self.send(model, endpoint, work, now);
-                }
+            if let Some(work) = self.take(model, endpoint, now) {
+                self.send(model, endpoint, work, now);
                 return true;
             }
         }
@@ -105,13 +101,23 @@ impl<T: Transport> Engine<T> {
         // Without a budget for retries one at a time still goes out when nothing else is under way, or
         // nothing could ever earn a new budget.
         let affordable = state.retries.has() || state.in_flight == 0;
-        let mut queue = std::mem::take(&mut self.models[model].queue);
-        let state = &self.models[model];
-        let work = queue.pop_waiting(now, |work| {
-            state.suits(work, endpoint) && (work.tries == 0 || affordable)
-        });
-        self.models[model].queue = queue;
-        let mut work = work?;
+        let mut work = loop {
+            let mut queue = std::mem::take(&mut self.models[model].queue);
+            let state = &self.models[model];
+            let found = queue.pop_waiting(now, |work| {
+                state.suits(work, endpoint) && (work.tries == 0 || affordable)
+            });
+            self.models[model].queue = queue;
+            let mut work = found?;
+            if self.is_poison(model as u16, &mut work) {
+                self.quarantine(work);
+            } else if self.models[model].suits(&work, endpoint) {
+                break work;
+            } else {
+                // It has just become suspect, and waits until it can be sent alone.
+                self.models[model].queue.push_waiting(work, now);
+            }
+        };
         if work.tries > 0 {
             self.models[model].retries.take();
         }
@@ -188,55 +194,49 @@ impl<T: Transport> Engine<T> {
 
     /// Sends copies of stragglers whose model hedges and has nothing else to send.
     fn hedge(&mut self, now: Instant) {
-        if !self.models.iter().any(|model| model.config.hedge) {
-            return;
-        }
-        let late: Vec<u64> = self
-            .flights
-            .iter()
-            .filter(|(_, flight)| self.is_late(flight, now))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in late {
+        let late = self.hedges().into_iter().filter(|(at, _)| *at <= now);
+        for (_, id) in late.collect::<Vec<_>>() {
             let Some(mut flight) = self.flights.remove(&id) else { continue };
             let model = usize::from(flight.model);
             let first = 1 << flight.legs[0].endpoint;
             let endpoint =
                 self.emptiest(model, first, now).or_else(|| self.emptiest(model, 0, now));
             let granted = self.budget.permit(1, self.choices_in_flight, now) == Permit::Granted;
-            if let Some(endpoint) = endpoint.filter(|_| granted && self.has_place()) {
-                if self.models[model].retries.take() {
-                    flight.hedged = true;
-                    self.launch(id, &mut flight, endpoint, 1, now);
-                    let exchange = self.exchanges.get_mut(&flight.work.span.exchange);
-                    exchange.expect("its exchange has not ended").totals.hedges += 1;
-                }
+            let endpoint = endpoint.filter(|_| granted && self.has_place());
+            if let Some(endpoint) = endpoint.filter(|_| self.models[model].retries.take()) {
+                flight.hedged = true;
+                self.launch(id, &mut flight, endpoint, 1, now);
+                let exchange = self.exchanges.get_mut(&flight.work.span.exchange);
+                exchange.expect("its exchange has not ended").totals.hedges += 1;
             }
             self.flights.insert(id, flight);
         }
     }
 
-    fn is_late(&self, flight: &Flight, now: Instant) -> bool {
-        self.hedge_at(flight).is_some_and(|at| at <= now)
-    }
-
-    /// When a copy of `flight` would be sent; never while its model has other work, and never without a
-    /// seed, since only seeds make both copies say the same.
-    pub(super) fn hedge_at(&self, flight: &Flight) -> Option<Instant> {
-        let model = &self.models[usize::from(flight.model)];
-        if flight.hedged
-            || !model.config.hedge
-            || !model.queue.is_empty()
-            || flight.work.is_suspect()
-        {
-            return None;
+    /// The flights of which a copy would be sent, and when: never while their model has other work, and
+    /// never without a seed, since only seeds make both copies say the same.
+    pub(super) fn hedges(&self) -> Vec<(Instant, u64)> {
+        let tail = |model: &super::Model| model.config.hedge && model.queue.is_empty();
+        if !self.models.iter().any(tail) {
+            return Vec::new();
         }
-        let leg = flight.legs.first()?;
-        let endpoint = &model.endpoints[usize::from(leg.endpoint)];
-        endpoint
-            .takes_seeds()
-            .then(|| endpoint.hedge_after())
-            .flatten()
-            .map(|after| leg.sent + after)
+        let delays = |model: &super::Model| -> Vec<Option<Duration>> {
+            let hedged = |endpoint: &super::Endpoint| {
+                endpoint
+                    .takes_seeds()
+                    .then(|| endpoint.hedge_after())
+                    .flatten()
+                    .filter(|_| tail(model))
+            };
+            model.endpoints.iter().map(hedged).collect()
+        };
+        let delays: Vec<Vec<Option<Duration>>> = self.models.iter().map(delays).collect();
+        let copy_at = |(id, flight): (&u64, &Flight)| {
+            let leg =
+                flight.legs.first().filter(|_| !flight.hedged && !flight.work.is_suspect())?;
+            let after = delays[usize::from(flight.model)][usize::from(leg.endpoint)]?;
+            Some((leg.sent + after, *id))
+        };
+        self.flights.iter().filter_map(copy_at).collect()
     }
 }

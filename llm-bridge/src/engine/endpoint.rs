@@ -192,9 +192,9 @@ impl Endpoint {
     /// Notes a refusal, a broken connection or a timeout.
     pub(super) fn failed(&mut self, is_status: bool, now: Instant) {
         if is_status {
-            self.counters.statuses += 1
+            self.counters.statuses += 1;
         } else {
-            self.counters.failures += 1
+            self.counters.failures += 1;
         }
         self.limit.refused(now);
         if self.circuit.failed(now) {
@@ -272,7 +272,7 @@ mod tests {
         let now = Instant::now();
         let mut paused = endpoint(|_| ());
         assert!(paused.has_room(1.0, now));
-        paused.pause(Duration::from_secs(3600), now);
+        paused.pause(Duration::from_hours(1), now);
         assert!(!paused.has_room(1.0, now));
         assert_eq!(paused.wakes(1.0, now), Some(now + RETRY_AFTER_MAX));
 

@@ -60,11 +60,11 @@ impl<T: Transport> Engine<T> {
         cause: Cause,
         words: &str,
     ) {
-        let (spans, works) = self.models[model].queue.drain(chosen);
+        let (spans, waiting) = self.models[model].queue.drain(chosen);
         for span in spans {
             self.fail_span(span, cause, words);
         }
-        for work in works {
+        for work in waiting {
             self.fail(work, cause, words);
         }
     }
@@ -155,14 +155,7 @@ impl<T: Transport> Engine<T> {
     }
 
     fn next_hedge(&self, now: Instant) -> Option<Instant> {
-        if !self.models.iter().any(|model| model.config.hedge && model.queue.is_empty()) {
-            return None;
-        }
-        self.flights
-            .values()
-            .filter_map(|flight| self.hedge_at(flight))
-            .filter(|at| *at > now)
-            .min()
+        self.hedges().into_iter().map(|(at, _)| at).filter(|at| *at > now).min()
     }
 
     /// Puts away work under which too many endpoints died.

@@ -222,7 +222,7 @@ impl<T: Transport> Engine<T> {
         }
         match verdict {
             Verdict::Busy | Verdict::Broken => {
-                self.on_failure(id, flight, leg.endpoint, cause, words, now)
+                self.on_failure(id, flight, leg.endpoint, cause, words, now);
             }
             Verdict::Elsewhere | Verdict::EndpointSpent => {
                 self.abandon(&flight, now);
@@ -255,7 +255,9 @@ impl<T: Transport> Engine<T> {
             let rest = work.split_off(choices / 2);
             let queue = &mut self.models[usize::from(model)].queue;
             queue.push_waiting(work, now);
-            rest.into_iter().for_each(|rest| queue.push_waiting(rest, now));
+            if let Some(rest) = rest {
+                queue.push_waiting(rest, now);
+            }
             return;
         }
         state.restore_choices();
@@ -349,8 +351,9 @@ impl<T: Transport> Engine<T> {
         if work.refusals >= 2 && work.span.length > 1 {
             let half = work.span.length / 2;
             let rest = work.split_off(half);
-            rest.into_iter()
-                .for_each(|rest| state.queue.push_waiting(rest, at + Duration::from_millis(1)));
+            if let Some(rest) = rest {
+                state.queue.push_waiting(rest, at + Duration::from_millis(1));
+            }
         }
         state.queue.push_waiting(work, at);
     }

@@ -140,7 +140,7 @@ impl<T: Transport> Engine<T> {
             let member = span.start + index;
             match choice {
                 Ok(answer) => {
-                    self.answer(span.exchange, member, answer, share, latency_us, Some(endpoint))
+                    self.answer(span.exchange, member, answer, share, latency_us, Some(endpoint));
                 }
                 Err(refused) => {
                     let one = Span { start: member, length: 1, ..span };

@@ -4,7 +4,7 @@ use crate::constraint::quoted;
 use crate::digest::{Digest, mix};
 use crate::mock::fault::Fault;
 use crate::mock::options::{MockOptions, Policy};
-use crate::mock::sample::{draw, next_characters, options, weights};
+use crate::mock::sample::{Sampler, next_characters, options, weights};
 use serde::Deserialize;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -115,7 +115,7 @@ impl Request {
         let first = self.messages.iter().take_while(|said| said.role != "assistant");
         let parts = first
             .map(|said| said.content.as_bytes())
-            .chain(self.prompt.as_ref().map(|prompt| prompt.as_bytes()));
+            .chain(self.prompt.as_ref().map(String::as_bytes));
         let prompt = Digest::of(parts).short();
         let policy = &options_of_mock.policy;
         let begun = self.begun();
@@ -126,13 +126,14 @@ impl Request {
             finish: "stop",
             logprobs: Vec::new(),
         };
+        let sampler = Sampler::new(schema, policy, begun);
         for place in 0..count {
             let bits = match (policy, self.seed) {
                 (Policy::ByPrompt, _) => mix(prompt),
                 (_, Some(seed)) => mix(prompt ^ mix(seed.wrapping_add(u64::from(place)))),
                 (_, None) => mix(prompt ^ mix(unseeded ^ u64::from(place).rotate_left(40))),
             };
-            let whole = draw(schema, policy, bits);
+            let whole = sampler.draw(bits);
             let text = match fault {
                 Some(Fault::WrongType) => r#"{"unexpected":[true]}"#.to_owned(),
                 Some(Fault::Refusal) => "I'm sorry, but I can't help with that.".to_owned(),

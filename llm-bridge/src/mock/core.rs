@@ -7,6 +7,7 @@ use crate::mock::fault::{FAULTS, Fault};
 use crate::mock::options::MockOptions;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -338,11 +339,12 @@ impl Core {
             ("num_requests_running", counts.at_once),
         ];
         for (name, count) in lines {
-            text.push_str(&format!("mock:{name} {count}\n"));
+            writeln!(text, "mock:{name} {count}").expect("a string takes it");
         }
         for fault in FAULTS.map(Fault::name) {
             let count = counts.faults.get(fault).copied().unwrap_or(0);
-            text.push_str(&format!("mock:faults_total{{kind=\"{fault}\"}} {count}\n"));
+            writeln!(text, "mock:faults_total{{kind=\"{fault}\"}} {count}")
+                .expect("a string takes it");
         }
         text
     }

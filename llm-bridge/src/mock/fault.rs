@@ -99,11 +99,13 @@ impl Faults {
     pub fn mix(rate: f64) -> Self {
         let transient: Vec<Fault> =
             FAULTS.into_iter().filter(|fault| fault.is_transient()).collect();
-        let each = rate / transient.len() as f64;
-        Self {
-            rates: transient.into_iter().map(|fault| (fault, each)).collect(),
-            retry_after_s: 0.02,
-        }
+        Self::alike(&transient, rate)
+    }
+
+    /// These transient faults alike, `rate` in all.
+    pub fn alike(faults: &[Fault], rate: f64) -> Self {
+        let each = rate / faults.len() as f64;
+        Self { rates: faults.iter().map(|fault| (*fault, each)).collect(), retry_after_s: 0.02 }
     }
 
     /// The fault, if any, of the `occurrence`-th request with a body of this hash.

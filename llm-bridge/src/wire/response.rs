@@ -60,6 +60,7 @@ struct Message<'a> {
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
+#[expect(clippy::struct_field_names, reason = "these are the names of the protocol")]
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Tokens {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -119,12 +119,12 @@ pub fn chat_body<'a>(
     for (index, text) in texts.into_iter().enumerate() {
         let comma = if index == 0 { "" } else { "," };
         let text = crate::constraint::quoted(text);
-        body.push_str(&format!(
-            r#"{comma}{{"index":{index},"message":{{"role":"assistant","content":{text}}},"finish_reason":"stop"}}"#
-        ));
+        write!(body, r#"{comma}{{"index":{index},"message":{{"role":"assistant","content":{text}}},"finish_reason":"stop"}}"#).expect("a string takes it");
     }
-    body.push_str(&format!(
+    write!(
+        body,
         r#"],"usage":{{"prompt_tokens":{prompt_tokens},"completion_tokens":{completion_tokens}}}}}"#
-    ));
+    )
+    .expect("a string takes it");
     body.into_bytes()
 }

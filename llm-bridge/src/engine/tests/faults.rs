@@ -1,6 +1,7 @@
 //! Every fault, alone and mixed: all agents accounted for, answers as without faults, no retry storm.
 
 use super::{batch, config, digest, play};
+use crate::digest::Digest;
 use crate::mock::fault::FAULTS;
 use crate::mock::{Fault, Faults, Latency, MockOptions};
 use std::time::Duration;
@@ -12,12 +13,16 @@ fn options(faults: Faults) -> MockOptions {
     MockOptions { seed: 5, latency, faults, ..MockOptions::default() }
 }
 
-async fn survives(faults: Faults, n_max: u32) {
-    let name = format!("{faults:?}");
-    let (clean, _) = play(config(2, n_max), options(Faults::default()), batch(AGENTS, 50)).await;
+async fn clean() -> Digest {
+    let (clean, _) = play(config(2, 64), options(Faults::default()), batch(AGENTS, 50)).await;
     assert_eq!(clean.totals.answered, AGENTS);
+    digest(&clean)
+}
+
+async fn survives(faults: Faults, n_max: u32, clean: Digest) {
+    let name = format!("{faults:?}");
     let (played, core) = play(config(2, n_max), options(faults), batch(AGENTS, 50)).await;
-    assert_eq!(digest(&played), digest(&clean), "{name}");
+    assert_eq!(digest(&played), clean, "{name}");
     let totals = &played.totals;
     assert_eq!((totals.answered, totals.failed), (AGENTS, 0), "{name}");
     assert_eq!(core.counts().requests, totals.requests, "{name}");
@@ -35,23 +40,26 @@ async fn survives(faults: Faults, n_max: u32) {
 
 #[tokio::test(start_paused = true)]
 async fn each_fault_at_a_tenth_changes_no_answer() {
+    let clean = clean().await;
     for fault in FAULTS.into_iter().filter(|fault| fault.is_transient()) {
-        survives(Faults::only(fault, 0.1), 16).await;
+        survives(Faults::only(fault, 0.1), 16, clean).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_fault_at_three_tenths_changes_no_answer_without_coalescing() {
+    let clean = clean().await;
     for fault in [Fault::Busy, Fault::Hang, Fault::ResetInBody, Fault::WrongCount, Fault::WrongType]
     {
-        survives(Faults::only(fault, 0.3), 1).await;
+        survives(Faults::only(fault, 0.3), 1, clean).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_mix_of_three_tenths_changes_no_answer() {
-    survives(Faults::mix(0.3), 1).await;
-    survives(Faults::mix(0.3), 64).await;
+    let clean = clean().await;
+    survives(Faults::mix(0.3), 1, clean).await;
+    survives(Faults::mix(0.3), 64, clean).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,7 +67,7 @@ async fn prompts_that_are_too_long_fail_with_their_cause_and_are_not_asked_again
     let (played, core) =
         play(config(1, 16), options(Faults::only(Fault::ContextLength, 1.0)), batch(1_000, 4))
             .await;
-    assert_eq!(played.totals.failed, 10_000);
+    assert_eq!(played.totals.failed, 1_000);
     let causes =
         played.replies.iter().filter_map(|reply| reply.failure()).map(|failure| failure.cause);
     assert!(causes.into_iter().all(|cause| cause == crate::reply::Cause::ContextLength));

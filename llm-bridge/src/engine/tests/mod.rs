@@ -87,7 +87,7 @@ pub(super) struct Play<T> {
 }
 
 impl<T: Transport> Play<T> {
-    pub fn new(config: BridgeConfig, transport: T) -> Self {
+    pub(super) fn new(config: BridgeConfig, transport: T) -> Self {
         Self {
             config,
             transport,
@@ -98,7 +98,7 @@ impl<T: Transport> Play<T> {
     }
 
     /// Plays `batch` to its end; `meanwhile` may send commands.
-    pub async fn with(
+    pub(super) async fn with(
         self,
         batch: Batch,
         meanwhile: impl AsyncFnOnce(&mpsc::Sender<Command>),
@@ -124,7 +124,7 @@ impl<T: Transport> Play<T> {
         tokio::join!(engine.run(receiver), owner).1
     }
 
-    pub async fn run(self, batch: Batch) -> Exchanged {
+    pub(super) async fn run(self, batch: Batch) -> Exchanged {
         self.with(batch, async |_| ()).await.unwrap()
     }
 }
