@@ -53,7 +53,10 @@ impl<A: Send + Sync, S> Chunk<'_, A, S> {
     #[inline]
     pub fn answer(self, decide: impl Fn(&S, &mut Stream) -> A) {
         let Self { model, streams, agents, models, seen, replies } = self;
-        assert!(seen.len() == agents.len() && replies.len() == agents.len(), "a row has all columns");
+        assert!(
+            seen.len() == agents.len() && replies.len() == agents.len(),
+            "a row has all columns"
+        );
         match models {
             None => streams.each(agents, |row, stream| {
                 replies[row] = Reply::Answered(decide(&seen[row], stream));
