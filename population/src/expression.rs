@@ -40,7 +40,7 @@ impl Formula {
         &self,
         values: impl Iterator<Item = (&'v str, Value)>,
     ) -> Result<Value, String> {
-        let values: Value = values.collect();
+        let values = Value::from_pairs(values);
         self.expression.eval(values).map_err(|error| describe(&error))
     }
 }

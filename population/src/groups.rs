@@ -43,6 +43,14 @@ impl Groups {
         self.runs.last().map_or(1, |(_, _, groups)| *groups)
     }
 
+    /// Whether an agent stands for its group where groups are counted: the first in its order.
+    pub(crate) fn leads(&self, agent: u64) -> bool {
+        let place = self.order.place(agent);
+        let run = self.runs.partition_point(|(_, end, _)| *end <= place);
+        let start = run.checked_sub(1).map_or(0, |run| self.runs[run].1);
+        (place - start).is_multiple_of(self.runs[run].0)
+    }
+
     /// The group of an agent.
     pub(crate) fn of(&self, agent: u64) -> u64 {
         let place = self.order.place(agent);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 ///
 /// # Errors
 /// A cycle, as places that each need the next, the first named again at the end.
-pub fn order(needs: &[BTreeSet<usize>]) -> Result<Vec<usize>, Vec<usize>> {
+pub(crate) fn order(needs: &[BTreeSet<usize>]) -> Result<Vec<usize>, Vec<usize>> {
     let mut done = vec![false; needs.len()];
     let mut order = Vec::with_capacity(needs.len());
     while order.len() < needs.len() {
