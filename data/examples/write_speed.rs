@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use throng_data::{Column, Stamp, Table, Values, write_table};
 
-const REPETITIONS: usize = 9;
+const REPETITIONS: usize = 25;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -46,14 +46,16 @@ fn measure(
     let mut samples = (0..REPETITIONS).map(|_| once()).collect::<Result<Vec<_>, _>>()?;
     samples.sort_by(|a, b| a.ns_per_row.total_cmp(&b.ns_per_row));
     let (best, median) = (&samples[0], &samples[REPETITIONS / 2]);
+    let cpu = samples.iter().map(|sample| sample.cpu_per_row).sum::<f64>() / samples.len() as f64;
     Ok(format!(
-        "{:6.1} {:6.1} ns/row {:6.2} bytes/row",
-        best.ns_per_row, median.ns_per_row, median.bytes_per_row
+        "{:6.1} {:6.1} ns/row {:6.1} cpu ns/row {:6.2} bytes/row",
+        best.ns_per_row, median.ns_per_row, cpu, median.bytes_per_row
     ))
 }
 
 struct Sample {
     ns_per_row: f64,
+    cpu_per_row: f64,
     bytes_per_row: f64,
 }
 
@@ -111,7 +113,7 @@ fn write_parquet(
         config_sha256: "00".to_owned(),
         state_hash: None,
     };
-    let begun = Instant::now();
+    let begun = Begun::now();
     let written = write_table(path, table, &stamp, encoders)?;
     let sample = sample(begun, rows, written.bytes);
     std::fs::remove_file(path)?;
@@ -121,7 +123,7 @@ fn write_parquet(
 fn write_raw(path: &Path, rows: usize) -> Result<Sample, Box<dyn std::error::Error>> {
     // agent 8, round 4, status 1, guess 8 bytes.
     let columns: Vec<u8> = (0..rows * 21).map(|byte| noise(byte) as u8).collect();
-    let begun = Instant::now();
+    let begun = Begun::now();
     let copy = black_box(columns.clone());
     let mut file = File::create_new(path)?;
     file.write_all(&copy)?;
@@ -131,7 +133,31 @@ fn write_raw(path: &Path, rows: usize) -> Result<Sample, Box<dyn std::error::Err
     Ok(sample)
 }
 
-fn sample(begun: Instant, rows: usize, bytes: u64) -> Sample {
-    let ns_per_row = begun.elapsed().as_nanos() as f64 / rows as f64;
-    Sample { ns_per_row, bytes_per_row: bytes as f64 / rows as f64 }
+/// A moment on the wall and in the processor time of this process.
+struct Begun {
+    wall: Instant,
+    cpu_ns: f64,
+}
+
+impl Begun {
+    fn now() -> Self {
+        Self { wall: Instant::now(), cpu_ns: cpu_ns() }
+    }
+}
+
+/// Processor time of this process so far, to the kernel's hundredth of a second; 0 off Linux.
+fn cpu_ns() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2);
+    ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() * 1e7
+}
+
+fn sample(begun: Begun, rows: usize, bytes: u64) -> Sample {
+    let rows = rows as f64;
+    Sample {
+        ns_per_row: begun.wall.elapsed().as_nanos() as f64 / rows,
+        cpu_per_row: (cpu_ns() - begun.cpu_ns) / rows,
+        bytes_per_row: bytes as f64 / rows,
+    }
 }

@@ -25,6 +25,7 @@ mod schema;
 mod table;
 mod text;
 mod time;
+mod verify;
 mod writer;
 
 pub use commit::{Accounting, AttemptId, Bits, CommitRecord, FileRecord, RECORD_BYTES_MAX};
@@ -39,13 +40,16 @@ pub use manifest::{
 };
 pub use read::Projection;
 pub use round_writer::{ROUNDS_WAITING_MAX, RoundWriter};
-pub use rules::{AGENT, ANSWERED, FAILED_PREFIX, NOT_ASKED, ROUND, STATUS};
+pub use rules::{
+    AGENT, ANSWERED, FAILED_PREFIX, GROUP, GROUP_BY, NOT_ASKED, ROUND, STATUS, WHOLE_POPULATION,
+};
 pub use run_read::{ListedRun, RunDir, RunState, list_runs};
 pub use run_write::{NewRun, RoundOutput, TABLES_MAX, WritableRun};
 pub use schema::{ColumnSchema, Kind, NAME_BYTES_MAX, Schemas, TableSchema};
 pub use table::{CATEGORIES_MAX, COLUMNS_MAX, Column, Table, Values};
 pub use text::Text;
 pub use time::Utc;
+pub use verify::{Check, PROBLEMS_MAX, Problem, Report};
 pub use writer::{CREATED_BY, Stamp, Written, write_table};
 
 /// Version of the layout, of the records and of the files' key-values; raised when one changes.

@@ -20,6 +20,12 @@ pub const ANSWERED: &str = "answered";
 pub const NOT_ASKED: &str = "not_asked";
 /// How the status of a failure begins; its cause follows.
 pub const FAILED_PREFIX: &str = "failed_";
+/// The column of `rounds` that names the attribute of `people` by which agents are grouped.
+pub const GROUP_BY: &str = "group_by";
+/// The column of `rounds` that names the group.
+pub const GROUP: &str = "group";
+/// What [`GROUP_BY`] and [`GROUP`] say of a row about everyone.
+pub const WHOLE_POPULATION: &str = "all";
 
 /// Checks a round's tables against each other and against its accounts.
 pub(crate) fn check_output(output: &RoundOutput) -> Result<()> {

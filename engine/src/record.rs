@@ -96,6 +96,20 @@ impl Values {
         self.len() == 0
     }
 
+    /// Appends the values of a column of the same type.
+    fn append(&mut self, later: Self) {
+        match (self, later) {
+            (Self::I32(values), Self::I32(later)) => values.extend(later),
+            (Self::I64(values), Self::I64(later)) => values.extend(later),
+            (Self::F32(values), Self::F32(later)) => values.extend(later),
+            (Self::F64(values), Self::F64(later)) => values.extend(later),
+            (Self::Bool(values), Self::Bool(later)) => values.extend(later),
+            (Self::Text(values), Self::Text(later)) => values.extend(later),
+            (Self::Category(values), Self::Category(later)) => values.extend(later),
+            (values, later) => unreachable!("{later:?} cannot follow {values:?}"),
+        }
+    }
+
     /// Moves row `r` to `places[r]`.
     fn scatter(&mut self, places: &[u32]) {
         match self {
@@ -179,6 +193,21 @@ impl Table {
     /// The column with this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.spec.name == name)
+    }
+
+    /// Appends the rows of a table with the same columns: those of the agents that come next.
+    ///
+    /// # Panics
+    /// If its columns are others.
+    pub fn append(&mut self, later: Self) {
+        assert_eq!(self.columns.len(), later.columns.len(), "both tables have the same columns");
+        for (column, later) in self.columns.iter_mut().zip(later.columns) {
+            assert_eq!(column.spec, later.spec, "both tables have the same columns");
+            column.values.append(later.values);
+            if let (Some(valid), Some(later)) = (&mut column.valid, later.valid) {
+                valid.extend(later);
+            }
+        }
     }
 
     /// Appends rows of a type that knows its columns, which must be the columns of this table.

@@ -2,8 +2,8 @@
 
 use bevy_ecs::prelude::*;
 
-use crate::record::{Column, ColumnKind, ColumnSpec, Columns, Table, Values};
-use crate::{AgentId, AgentRange, Round};
+use crate::record::{Column, ColumnSpec, Columns, Table};
+use crate::{AgentId, AgentRange};
 
 type Append = fn(&mut World, &mut [Column]);
 
@@ -18,31 +18,23 @@ impl Recorder {
         self.parts.push((C::columns(), append::<C>));
     }
 
-    /// The columns of the table: agent, round, then what was registered.
+    /// The columns of the table, in the order in which they were registered.
     pub(crate) fn columns(&self) -> Vec<ColumnSpec> {
-        let mut columns = vec![
-            ColumnSpec::new("agent", "Number of the agent, dense from 0.", ColumnKind::I64),
-            ColumnSpec::new("round", "Number of the round, from 1.", ColumnKind::I32),
-        ];
-        columns.extend(self.parts.iter().flat_map(|(specs, _)| specs.iter().cloned()));
-        columns
+        self.parts.iter().flat_map(|(specs, _)| specs.iter().cloned()).collect()
     }
 
-    /// The table of all agents of a world, sorted by agent. The columns `agent` and `round` come first.
+    /// The table of all agents of a world, sorted by agent.
     pub(crate) fn table(&self, world: &mut World, range: AgentRange) -> Table {
-        let round = world.resource::<Round>().0 as i32;
         let mut table = Table::new(self.columns(), range.len());
         let places = places(world, range);
-        table.columns[0].values = Values::I64((range.start as i64..range.end as i64).collect());
-        table.columns[1].values = Values::I32(vec![round; range.len()]);
-        let mut first = 2;
+        let mut rest = table.columns.as_mut_slice();
         for (specs, append) in &self.parts {
-            let columns = &mut table.columns[first..first + specs.len()];
+            let (columns, others) = rest.split_at_mut(specs.len());
             append(world, columns);
             if let Some(places) = &places {
                 columns.iter_mut().for_each(|column| column.scatter(places));
             }
-            first += specs.len();
+            rest = others;
         }
         table
     }

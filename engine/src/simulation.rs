@@ -82,7 +82,7 @@ pub struct Simulation {
 pub struct RoundRecord {
     /// The round, from 1.
     pub round: u32,
-    /// A row for each agent of this world, in agent order.
+    /// A row for each agent of this world, in agent order, with what is recorded of it.
     pub agents: Table,
     /// A row for each group that the scenario summarises; the whole population is the group "all".
     pub summary: Table,

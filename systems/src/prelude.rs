@@ -7,6 +7,7 @@ pub use throng_engine::{
 };
 
 pub use crate::{
-    Accounting, Asks, Background, Backgrounds, Cause, Chunk, Guess, Memory, ModelRef, ModelTable,
-    PlayPolicies, Policies, Policy, Problem, Reply, Scenario, Settings, Templates,
+    Accounting, AskInWords, Asks, Background, Backgrounds, Cause, Chunk, Guess, Memory, ModelRef,
+    ModelTable, PlayPolicies, Policies, Policy, Problem, Questions, Reply, Scenario, Settings,
+    Templates,
 };

@@ -131,6 +131,8 @@ pub struct Scenario {
     pub version: u32,
     /// What it is about, in a sentence.
     pub about: &'static str,
+    /// The recorded column that its summaries reduce, if there is one.
+    answer: Option<&'static str>,
     build: fn(&mut Simulation),
     preview: Preview,
     read: Read,
@@ -153,12 +155,26 @@ impl Scenario {
             name,
             version,
             about,
+            answer: None,
             build,
             preview,
             read: read::<S, P>,
             schema,
             catalogue: P::catalogue,
         }
+    }
+
+    /// Says that the summaries' mean, median, min and max are those of this recorded column, so that they can
+    /// be checked against it.
+    #[must_use]
+    pub const fn summarising(mut self, column: &'static str) -> Self {
+        self.answer = Some(column);
+        self
+    }
+
+    /// The recorded column that the summaries reduce.
+    pub const fn answer_column(&self) -> Option<&'static str> {
+        self.answer
     }
 
     /// Reads the scenario's table of a configuration, and its policies.

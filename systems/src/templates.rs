@@ -40,6 +40,15 @@ impl Templates {
         Ok(Self { environment })
     }
 
+    /// The texts of all templates with their names, to be hashed.
+    pub fn text(&self) -> String {
+        let mut templates: Vec<_> = self.environment.templates().collect();
+        templates.sort_by_key(|(name, _)| *name);
+        let texts =
+            templates.iter().map(|(name, template)| format!("{name}\n{}\n", template.source()));
+        texts.collect()
+    }
+
     /// The text of a template with these values.
     ///
     /// # Errors

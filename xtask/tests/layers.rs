@@ -14,7 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("throng-data", &[]),
     ("throng-llm-bridge", &[]),
     ("throng-systems", &["throng-engine", "throng-llm-bridge"]),
-    ("throng-scenarios", &["throng-systems"]),
+    ("throng-scenarios", &["throng-engine", "throng-systems"]),
     ("throng-population", &["throng-engine", "throng-data"]),
     ("throng-shard", &["throng-engine", "throng-data"]),
     ("throng-studio", &["throng-data"]),

@@ -42,17 +42,20 @@ pub fn scenario() -> Scenario {
         guessing_game,
         prompt::preview,
     )
+    .summarising("guess")
 }
 
 /// Registers the game.
 pub fn guessing_game(sim: &mut Simulation) {
     let rules = sim.resource::<Rules>().clone();
-    sim.insert_resource(News { rules, ..News::default() })
+    sim.insert_resource(News { rules: rules.clone(), ..News::default() })
         .insert_resource(prompt::templates())
         .carries::<Guess>()
         .carries::<Memory>()
         .asks::<Guess>()
         .policies::<Guess, policy::Policy>()
+        .asks_in_words::<Guess>(prompt::shape(&rules))
+        .add_systems(Phase::Prompt, prompt::ask)
         .add_systems(Phase::Decide, decide)
         .add_systems(Phase::Update, remember)
         .add_systems(Phase::Resolve, results::resolve)
@@ -106,6 +109,12 @@ impl<P: GuessPolicy + Send + Sync> Prepared for PreparedPolicy<P> {
 
 /// A policy prepared for a round, whichever it is.
 pub struct RoundOfPolicy(Box<dyn Prepared>);
+
+impl std::fmt::Debug for RoundOfPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RoundOfPolicy").finish_non_exhaustive()
+    }
+}
 
 impl Policy<Guess> for policy::Policy {
     type Sees = Memory;

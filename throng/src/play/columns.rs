@@ -1,0 +1,67 @@
+//! From the engine's tables to the tables of the run directory; values move, they are not copied.
+
+use throng_data::{Column, Table, Text, Values};
+use throng_systems::engine::record;
+
+use super::PlayError;
+
+/// The tables of a round: a row for each agent, and a row for each group.
+pub(super) fn round_tables(
+    round: u32,
+    agents: u64,
+    states: record::Table,
+    summary: record::Table,
+) -> Result<Vec<Table>, PlayError> {
+    let rows = agents as usize;
+    let mut columns = vec![agent_column(rows), round_column(round, rows)];
+    columns.extend(states.columns.into_iter().map(column));
+    let groups = summary.rows();
+    let mut reductions = vec![round_column(round, groups)];
+    reductions.extend(summary.columns.into_iter().map(column));
+    Ok(vec![Table::new("agents", columns)?, Table::new("rounds", reductions)?])
+}
+
+/// The numbers of all agents, in order.
+pub(super) fn agent_column(rows: usize) -> Column {
+    let doc = "Number of the agent, dense from 0.";
+    Column::new("agent", doc, Values::I64Sequence { first: 0, rows })
+}
+
+fn round_column(round: u32, rows: usize) -> Column {
+    let values = Values::I32Repeat { value: round as i32, rows };
+    Column::new("round", "Number of the round, from 1.", values)
+}
+
+fn column(column: record::Column) -> Column {
+    let record::Column { spec, values, valid } = column;
+    let column = Column::new(spec.name, spec.doc, convert(spec.kind, values));
+    match valid {
+        Some(valid) => column.with_valid(valid),
+        None => column,
+    }
+}
+
+fn convert(kind: record::ColumnKind, values: record::Values) -> Values {
+    match (kind, values) {
+        (record::ColumnKind::Category(labels), record::Values::Category(codes)) => {
+            Values::Category {
+                codes,
+                names: labels.iter().map(|&label| label.to_owned()).collect(),
+            }
+        }
+        (_, record::Values::Category(_)) => unreachable!("a category column has labels"),
+        (_, record::Values::I32(values)) => Values::I32(values),
+        (_, record::Values::I64(values)) => Values::I64(values),
+        (_, record::Values::F32(values)) => Values::F32(values),
+        (_, record::Values::F64(values)) => Values::F64(values),
+        (_, record::Values::Bool(values)) => Values::Bool(values),
+        (_, record::Values::Text(texts)) => Values::Text(text(&texts)),
+    }
+}
+
+fn text(texts: &[String]) -> Text {
+    let bytes = texts.iter().map(String::len).sum();
+    let mut joined = Text::with_capacity(texts.len(), bytes);
+    texts.iter().for_each(|text| joined.push(text));
+    joined
+}
