@@ -12,6 +12,7 @@ mod digest;
 mod durable;
 mod encode;
 mod error;
+mod import;
 mod json;
 mod layout;
 mod lock;
@@ -32,6 +33,7 @@ pub use commit::{Accounting, AttemptId, Bits, CommitRecord, FileRecord, RECORD_B
 pub use digest::{sha256_file, sha256_hex};
 pub use encode::{ENCODERS_MAX, ROW_GROUP_ROWS};
 pub use error::{Error, Fault, Result};
+pub use import::{IMPORT_COLUMNS_MAX, IMPORT_ROWS_MAX, Imported, import_table};
 pub use layout::{AGENTS, DataFile, PEOPLE, ROUND_MAX, ROUNDS, RUN_ID_BYTES_MAX, RunId, SHARD_MAX};
 pub use manifest::{
     AnswerColumn, CommitSummary, MANIFEST_BYTES_MAX, Manifest, ModelOrigin, Origin, Parent,
