@@ -165,7 +165,7 @@ pub(super) fn prepare(
 /// A choice for each model, in order.
 fn choices(models: &[ResolvedModel]) -> Vec<PolicyChoice> {
     let choice = |(index, model): (usize, &ResolvedModel)| PolicyChoice {
-        model: ModelRef(index as u16),
+        model: ModelRef(u16::try_from(index).unwrap_or(u16::MAX)),
         policy: model.policy.clone(),
         parameters: model.parameters.clone(),
     };

@@ -134,7 +134,7 @@ enum Slot<'a> {
     List(&'a mut Vec<Value>),
 }
 
-impl<'a> Slot<'a> {
+impl Slot<'_> {
     /// The table or list at `key`, made where there is none; `next` tells which of the two it is to be.
     fn enter(self, key: &str, next: &str) -> Option<Self> {
         let made = || match next.parse::<usize>() {
