@@ -63,7 +63,7 @@ pub(crate) fn histogram(plot: &Histogram) -> String {
     let share = |count: u64| if total == 0 { 0.0 } else { 100.0 * count as f64 / total as f64 };
     let most = plot.counts.iter().copied().max().map_or(0.0, share);
     let about = format!("{} values in {} bins of equal width", total, plot.counts.len());
-    let mut svg = Svg::new(&plot.title, &about, 400.0);
+    let mut svg = Svg::new(&plot.title, &about, 414.0);
     let x = svg.across(Axis::new(plot.low, plot.high));
     let y = svg.up(Axis::from_zero(most));
     svg.grid_up(&y, "percent of answers");
@@ -89,7 +89,7 @@ pub(crate) fn convergence(plot: &Convergence) -> String {
     let ends = plot.band.iter().flat_map(|(_, ends)| ends.iter().flatten());
     let all = values.chain(ends.flat_map(|&(low, high)| [low, high]));
     let about = format!("{} lines over {} rounds", plot.lines.len(), plot.rounds.len());
-    let mut svg = Svg::new(&plot.title, &about, 400.0);
+    let mut svg = Svg::new(&plot.title, &about, 414.0);
     let last = plot.rounds.last().copied().unwrap_or(1);
     let first = plot.rounds.first().copied().unwrap_or(1);
     let x = svg.across(Axis::whole(f64::from(first), f64::from(last)));
@@ -124,7 +124,7 @@ pub(crate) fn groups(plot: &Groups) -> String {
     const ROW: f64 = 26.0;
     let drawn = &plot.spreads[..plot.spreads.len().min(GROUPS_MAX)];
     let about = format!("{}; {} of {} groups", plot.about, drawn.len(), plot.spreads.len());
-    let mut svg = Svg::new(&plot.title, &about, 130.0 + ROW * drawn.len() as f64);
+    let mut svg = Svg::new(&plot.title, &about, 144.0 + ROW * drawn.len() as f64);
     svg.widen_left(drawn.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0));
     let x = svg.across(Axis::around(drawn.iter().flat_map(|(_, ends)| *ends)));
     svg.grid_across(&x, "answer");

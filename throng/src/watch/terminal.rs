@@ -87,6 +87,7 @@ impl Watch for Terminal {
         ));
         // On a terminal only; elsewhere the bar does not draw itself.
         self.bar = ProgressBar::new(run.rounds.into()).with_style(style());
+        self.bar.set_message("playing round 1");
         self.bar.enable_steady_tick(BAR_INTERVAL);
     }
 
@@ -102,7 +103,9 @@ impl Watch for Terminal {
                 self.print(&format!("{}  {}", self.line(round.round, row), row.group));
             }
         }
-        self.bar.set_message(format!("{} agents/s", grouped_whole(round.agents_per_second)));
+        let rate = grouped_whole(round.agents_per_second);
+        let next = round.rounds.min(round.round + 1);
+        self.bar.set_message(format!("playing round {next} at {rate} agents/s"));
         self.bar.set_position(round.round.into());
         self.last = Some((round.round, everyone.clone()));
     }
@@ -135,7 +138,7 @@ impl Watch for Terminal {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} round {pos}/{len} [{bar:24}] {msg}, {eta} left")
+    ProgressStyle::with_template("{spinner} {pos}/{len} [{bar:24}] {msg}, {eta} left")
         .expect("a test draws with the template")
         .progress_chars("=> ")
 }
