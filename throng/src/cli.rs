@@ -48,10 +48,10 @@ fn dispatch(command: Command, scenarios: &[Scenario], results: &Results) -> Resu
         Command::Status(arguments) => status::run(&arguments, results),
         Command::Report(arguments) => report::run(&arguments, results),
         Command::Verify(arguments) => verify::run(&arguments, results),
-        Command::Scenarios(arguments) => scenarios::run(&arguments, scenarios, results),
+        Command::Scenarios(arguments) => Ok(scenarios::run(&arguments, scenarios, results)),
         Command::Schema(arguments) => schema::run(&arguments, scenarios, results),
-        Command::Completions(arguments) => completions::run(&arguments, results),
-        Command::Doctor(arguments) => doctor::run(&arguments, results),
+        Command::Completions(arguments) => Ok(completions::run(&arguments, results)),
+        Command::Doctor(arguments) => Ok(doctor::run(&arguments, results)),
     }
 }
 

@@ -160,7 +160,7 @@ fn read(column: &throng_data::Column, row: usize) -> Cell {
         Values::I32(values) => Cell::Whole(values[row].into()),
         Values::I32Repeat { value, .. } => Cell::Whole((*value).into()),
         Values::I64(values) | Values::TimestampUs(values) => Cell::Whole(values[row]),
-        Values::I64Sequence { first, .. } => Cell::Whole(first + row as i64),
+        Values::I64Sequence { first, .. } => Cell::Whole(first.saturating_add_unsigned(row as u64)),
         Values::F32(values) => Cell::Number(values[row].into()),
         Values::F64(values) => Cell::Number(values[row]),
         Values::Bool(values) => Cell::Flag(values[row]),
@@ -180,6 +180,13 @@ pub(crate) fn grouped(number: impl Into<i128>) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A number without its fraction, grouped.
+pub(crate) fn grouped_whole(number: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, reason = "the fraction is not shown")]
+    let whole = number.round() as i128;
+    grouped(whole)
 }
 
 /// A number for reading: three digits after the point below 1, else two.

@@ -10,7 +10,7 @@ mod terminal;
 pub(crate) use terminal::bars;
 
 use axis::Axis;
-use svg::{Anchor, Svg};
+use svg::{Anchor, Svg, TOP};
 
 const BLUE: &str = "#0072B2";
 const SKY: &str = "#56B4E9";
@@ -54,7 +54,7 @@ pub(crate) struct Groups {
     pub(crate) title: String,
     /// What the five numbers are.
     pub(crate) about: String,
-    pub(crate) groups: Vec<(String, [f64; 5])>,
+    pub(crate) spreads: Vec<(String, [f64; 5])>,
 }
 
 /// The histogram as SVG.
@@ -63,7 +63,7 @@ pub(crate) fn histogram(plot: &Histogram) -> String {
     let share = |count: u64| if total == 0 { 0.0 } else { 100.0 * count as f64 / total as f64 };
     let most = plot.counts.iter().copied().max().map_or(0.0, share);
     let about = format!("{} values in {} bins of equal width", total, plot.counts.len());
-    let mut svg = Svg::new(&plot.title, &about, 400.0);
+    let mut svg = Svg::new(&plot.title, &about, 414.0);
     let x = svg.across(Axis::new(plot.low, plot.high));
     let y = svg.up(Axis::from_zero(most));
     svg.grid_up(&y, "percent of answers");
@@ -89,7 +89,7 @@ pub(crate) fn convergence(plot: &Convergence) -> String {
     let ends = plot.band.iter().flat_map(|(_, ends)| ends.iter().flatten());
     let all = values.chain(ends.flat_map(|&(low, high)| [low, high]));
     let about = format!("{} lines over {} rounds", plot.lines.len(), plot.rounds.len());
-    let mut svg = Svg::new(&plot.title, &about, 400.0);
+    let mut svg = Svg::new(&plot.title, &about, 414.0);
     let last = plot.rounds.last().copied().unwrap_or(1);
     let first = plot.rounds.first().copied().unwrap_or(1);
     let x = svg.across(Axis::whole(f64::from(first), f64::from(last)));
@@ -122,14 +122,14 @@ pub(crate) fn convergence(plot: &Convergence) -> String {
 /// The groups as SVG, the first on top.
 pub(crate) fn groups(plot: &Groups) -> String {
     const ROW: f64 = 26.0;
-    let drawn = &plot.groups[..plot.groups.len().min(GROUPS_MAX)];
-    let about = format!("{}; {} of {} groups", plot.about, drawn.len(), plot.groups.len());
-    let mut svg = Svg::new(&plot.title, &about, 130.0 + ROW * drawn.len() as f64);
+    let drawn = &plot.spreads[..plot.spreads.len().min(GROUPS_MAX)];
+    let about = format!("{}; {} of {} groups", plot.about, drawn.len(), plot.spreads.len());
+    let mut svg = Svg::new(&plot.title, &about, 144.0 + ROW * drawn.len() as f64);
     svg.widen_left(drawn.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0));
     let x = svg.across(Axis::around(drawn.iter().flat_map(|(_, ends)| *ends)));
     svg.grid_across(&x, "answer");
     for (row, (name, ends)) in drawn.iter().enumerate() {
-        let y = svg.top() + ROW * (row as f64 + 0.5);
+        let y = TOP + ROW * (row as f64 + 0.5);
         let [low, lower, middle, upper, high] = ends.map(|end| x.place(end));
         svg.line(&[(low, y), (high, y)], (BLACK, ""));
         svg.bar((lower, y - 7.0), (upper.max(lower + 1.0), y + 7.0), SKY);

@@ -25,7 +25,7 @@ Results go to standard output, everything else to standard error. NO_COLOR is ho
 /// Simulates populations of agents, round by round, from one command.
 #[derive(Debug, Parser)]
 #[command(name = "throng", version, after_help = EXAMPLES, arg_required_else_help = true)]
-#[command(propagate_version = true, max_term_width = 100)]
+#[command(max_term_width = 100)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,

@@ -47,7 +47,7 @@ fn prompts(resolved: &Resolved) -> Result<Vec<(AgentId, PromptText)>, Failure> {
     let Resolved { config, scenario, prepared, cast, execution, .. } = resolved;
     let agents = config.run.agents;
     let mut sim = small(scenario, prepared, cast, agents, AGENTS_MAX, execution.threads)?;
-    let last = (agents.min(AGENTS_MAX) - 1) as u32;
+    let last = u32::try_from(agents.min(AGENTS_MAX) - 1).expect("a small world has few agents");
     let mut shown = vec![0, last / 2, last];
     shown.dedup();
     let preview = |agent| {

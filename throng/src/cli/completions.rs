@@ -5,7 +5,6 @@ use clap_complete::{Shell, generate};
 
 use super::arguments;
 use super::exit::Exit;
-use super::failure::Failure;
 use super::output::Results;
 
 /// Arguments of `throng completions`.
@@ -16,13 +15,13 @@ pub(super) struct CompletionsArguments {
 }
 
 /// Prints a script that the shell reads.
-pub(super) fn run(arguments: &CompletionsArguments, results: &Results) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &CompletionsArguments, results: &Results) -> Exit {
     let mut command = arguments::Arguments::command();
     let name = program().unwrap_or_else(|| command.get_name().to_owned());
     let mut script = Vec::new();
     generate(arguments.shell, &mut command, name, &mut script);
     results.line(String::from_utf8_lossy(&script).trim_end());
-    Ok(Exit::Done)
+    Exit::Done
 }
 
 /// The name under which this program was called: an author's own has its own.

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use throng_systems::{PolicyEntry, Scenario};
 
 use super::exit::Exit;
-use super::failure::Failure;
 use super::output::{Results, table};
 use crate::watch::SCHEMA;
 
@@ -22,7 +21,7 @@ pub(super) fn run(
     arguments: &ScenariosArguments,
     scenarios: &[Scenario],
     results: &Results,
-) -> Result<Exit, Failure> {
+) -> Exit {
     if arguments.json {
         let scenarios: Vec<_> = scenarios.iter().map(object).collect();
         let object = json!({ "schema": SCHEMA, "kind": "scenarios", "scenarios": scenarios });
@@ -30,7 +29,7 @@ pub(super) fn run(
     } else {
         results.lines(scenarios.iter().flat_map(text));
     }
-    Ok(Exit::Done)
+    Exit::Done
 }
 
 fn object(scenario: &Scenario) -> Value {

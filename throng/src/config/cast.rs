@@ -22,7 +22,7 @@ pub(super) fn read_backgrounds(
     let read = |(index, table)| findings.read(table, &format!("backgrounds.{index}"));
     let tables: Vec<BackgroundTable> = entries.into_iter().enumerate().map(read).collect();
     findings.at_most("backgrounds", tables.len(), BACKGROUNDS_MAX);
-    let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+    let names: Vec<_> = tables.iter().map(|table| Some(table.name.as_str())).collect();
     findings.names("backgrounds", &names);
     let given: Vec<_> = tables.iter().map(|table| table.share).collect();
     let shares = findings.shares("backgrounds", &given);
@@ -46,15 +46,15 @@ pub(super) fn read_models(
         entries.push(Table::new());
     }
     findings.at_most("models", entries.len(), MODELS_MAX);
-    let before = findings.list.len();
     let read = |(index, table)| read_model(findings, index, table, policies);
     let models: Vec<(ResolvedModel, Option<f64>)> =
         entries.into_iter().enumerate().map(read).collect();
-    // A model that could not be read has neither name nor share.
-    if findings.list.len() == before {
-        let names: Vec<&str> = models.iter().map(|(model, _)| model.name.as_str()).collect();
-        findings.names("models", &names);
-    }
+    // Who has neither name nor policy has been noted already.
+    let unread = |model: &ResolvedModel| model.policy.is_empty() && model.name.is_empty();
+    let name = |model: &'_ ResolvedModel| (!unread(model)).then_some(model.name.clone());
+    let names: Vec<Option<String>> = models.iter().map(|(model, _)| name(model)).collect();
+    let names: Vec<Option<&str>> = names.iter().map(Option::as_deref).collect();
+    findings.names("models", &names);
     let given: Vec<_> = models.iter().map(|(_, share)| *share).collect();
     let shares = findings.shares("models", &given);
     models
@@ -169,7 +169,7 @@ pub(super) fn prepare(
 /// A choice for each model, in order.
 fn choices(models: &[ResolvedModel]) -> Vec<PolicyChoice> {
     let choice = |(index, model): (usize, &ResolvedModel)| PolicyChoice {
-        model: ModelRef(index as u16),
+        model: ModelRef(u16::try_from(index).unwrap_or(u16::MAX)),
         policy: model.policy.clone(),
         parameters: model.parameters.clone(),
     };

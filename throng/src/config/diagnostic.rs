@@ -56,6 +56,12 @@ pub struct ConfigError {
 impl ConfigError {
     pub(super) fn new(source: Option<Source>, findings: Vec<Finding>) -> Self {
         assert!(!findings.is_empty(), "an error says what is wrong");
+        let mut findings = findings;
+        findings.sort_by_key(|finding| match &finding.place {
+            Place::Nowhere => (0, 0),
+            Place::Span(span) => (1, span.start),
+            Place::Argument(_) => (2, 0),
+        });
         Self { source, findings }
     }
 
@@ -71,7 +77,7 @@ impl ConfigError {
         Self::of(Finding::new(place, message).hint(suggest::hint(name, &names)))
     }
 
-    /// Everything that is wrong, in the order in which it was found.
+    /// Everything that is wrong: what was left out, the file from top to bottom, then arguments.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }

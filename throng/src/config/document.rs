@@ -97,22 +97,31 @@ impl Document {
     }
 
     fn place(&self, path: &str, choose: fn(&Range<usize>, &Range<usize>) -> Range<usize>) -> Place {
-        let mut path = path;
-        let mut exact = true;
-        loop {
-            match self.places.get(path) {
-                // Of an enclosing table only the key is worth pointing at: its value is all of its lines.
-                Some(Written::File { key, value }) => {
-                    return Place::Span(if exact { choose(key, value) } else { key.clone() });
-                }
-                Some(Written::Argument(argument)) => return Place::Argument(argument.clone()),
-                None => match path.rsplit_once('.') {
-                    Some((parent, _)) => (path, exact) = (parent, false),
-                    None => return Place::Nowhere,
-                },
-            }
+        let at = |path: &str| self.places.get(path);
+        if let Some(written) = at(path) {
+            return match written {
+                Written::File { key, value } => Place::Span(choose(key, value)),
+                Written::Argument(argument) => Place::Argument(argument.clone()),
+            };
+        }
+        // A table that only arguments have filled stands where they do.
+        let below = format!("{path}.");
+        let inside = self.places.range(below.clone()..).next();
+        let inside =
+            inside.filter(|(place, _)| place.starts_with(&below)).map(|(_, written)| written);
+        let around = || parents(path).find_map(at);
+        match inside.or_else(around) {
+            // Of an enclosing table only the key is worth pointing at: its value is all of its lines.
+            Some(Written::File { key, .. }) => Place::Span(key.clone()),
+            Some(Written::Argument(argument)) => Place::Argument(argument.clone()),
+            None => Place::Nowhere,
         }
     }
+}
+
+/// What encloses a path, the nearest first.
+fn parents(path: &str) -> impl Iterator<Item = &str> {
+    path.rmatch_indices('.').map(|(at, _)| &path[..at])
 }
 
 fn blocked(keys: &[&str]) -> String {
@@ -125,7 +134,7 @@ enum Slot<'a> {
     List(&'a mut Vec<Value>),
 }
 
-impl<'a> Slot<'a> {
+impl Slot<'_> {
     /// The table or list at `key`, made where there is none; `next` tells which of the two it is to be.
     fn enter(self, key: &str, next: &str) -> Option<Self> {
         let made = || match next.parse::<usize>() {

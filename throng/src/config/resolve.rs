@@ -109,11 +109,12 @@ fn written(source: Option<&Source>, request: &Request) -> Result<Document, Vec<F
     if let Target::Scenario(name) = &request.target {
         findings.extend(document.put("run.scenario", name.as_str().into(), name).err());
     }
-    let put = |entry: &Override| document.put(&entry.path, entry.value.clone(), &entry.argument);
-    findings.extend(request.overrides.iter().map(put).filter_map(Result::err));
+    // First, so that settings can refine the model that was chosen.
     if let Some(name) = &request.model {
         findings.extend(choose_model(&mut document, name).err());
     }
+    let put = |entry: &Override| document.put(&entry.path, entry.value.clone(), &entry.argument);
+    findings.extend(request.overrides.iter().map(put).filter_map(Result::err));
     refuse_secrets(&document, &document.table, "", &mut findings);
     if findings.is_empty() { Ok(document) } else { Err(findings) }
 }

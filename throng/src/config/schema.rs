@@ -61,7 +61,7 @@ fn when(scenario: &Scenario, own: Value) -> Value {
 fn embedded(schema: Schema, scope: &str, definitions: &mut Map<String, Value>) -> Value {
     let mut schema = schema;
     schemars::transform::Transform::transform(&mut RemoveRefSiblings::default(), &mut schema);
-    rename(&mut schema, scope);
+    adapt(&mut schema, scope);
     schema.remove("$schema");
     if let Some(Value::Object(own)) = schema.remove("$defs") {
         for (name, definition) in own {
@@ -71,12 +71,23 @@ fn embedded(schema: Schema, scope: &str, definitions: &mut Map<String, Value>) -
     schema.to_value()
 }
 
-/// Points references to where definitions move.
-fn rename(schema: &mut Schema, scope: &str) {
+/// Points references to where definitions move, and leaves out names of Rust types and the null that TOML lacks.
+fn adapt(schema: &mut Schema, scope: &str) {
     if let Some(Value::String(reference)) = schema.get_mut("$ref")
         && let Some(name) = reference.strip_prefix("#/$defs/")
     {
         *reference = format!("#/definitions/{scope}.{name}");
     }
-    transform_subschemas(&mut |schema: &mut Schema| rename(schema, scope), schema);
+    schema.remove("title");
+    if schema.get("default").is_some_and(Value::is_null) {
+        schema.remove("default");
+    }
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|kind| kind != "null");
+        if let [only] = types.as_mut_slice() {
+            let only = only.take();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    transform_subschemas(&mut |schema: &mut Schema| adapt(schema, scope), schema);
 }

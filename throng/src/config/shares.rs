@@ -43,9 +43,10 @@ impl Findings<'_> {
         shares
     }
 
-    /// Notes names that are empty, too long, hold control characters or stand twice.
-    pub(super) fn names(&mut self, list: &str, names: &[&str]) {
+    /// Notes names that are empty, too long, hold control characters or stand twice; none is nobody's fault.
+    pub(super) fn names(&mut self, list: &str, names: &[Option<&str>]) {
         for (index, name) in names.iter().enumerate() {
+            let Some(name) = name else { continue };
             let path = format!("{list}.{index}.name");
             if name.is_empty() {
                 let message = format!("`{list}.{index}` has no name");
@@ -59,7 +60,7 @@ impl Findings<'_> {
                     format!("`{}` is not a name", name.escape_debug()),
                     format!("write 1 to {NAME_CHARS_MAX} printable characters without spaces around them"),
                 );
-            } else if names[..index].contains(name) {
+            } else if names[..index].contains(&Some(*name)) {
                 let message = format!("two of `{list}` are called `{name}`");
                 self.value(&path, message, "give each a name of its own");
             }

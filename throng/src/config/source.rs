@@ -49,7 +49,8 @@ impl Source {
         }
         let text = String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let before = String::from_utf8_lossy(&error.as_bytes()[..at]);
+            let line = before.matches('\n').count() + 1;
             let message = format!("the configuration is not UTF-8: byte {at}, in line {line}");
             refuse(message, "save the file as UTF-8 text")
         })?;
@@ -84,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_file_may_be_as_long_as_the_limit_and_no_longer() {
-        let longest = vec![b'#'; FILE_BYTES_MAX as usize];
+        let longest = vec![b'#'; usize::try_from(FILE_BYTES_MAX).unwrap()];
         assert!(Source::read(written(&longest).path()).is_ok());
         let error = Source::read(written(&[longest, vec![b'#']].concat()).path()).unwrap_err();
         assert!(error.to_string().contains("longer than 1024 KiB"), "{error}");

@@ -99,8 +99,8 @@ pub(super) struct BackgroundTable {
 /// The kinds of models: whether this build has them, or what they need.
 pub(super) const KINDS: [(&str, Option<&str>); 3] = [
     ("policy", None),
-    ("openai", Some("it needs the bridge to a model's server")),
-    ("replay", Some("it needs the completions of a recorded run")),
+    ("openai", Some("they need the bridge to a model's server")),
+    ("replay", Some("they need the completions of a recorded run")),
 ];
 
 /// What decides the results of a run, every default filled in; `run.toml` in the run's directory.

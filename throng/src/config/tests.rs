@@ -1,6 +1,7 @@
 //! Configurations resolve to what they mean, and what they resolve to means the same.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 use proptest::prelude::*;
 use throng_systems::Scenario;
@@ -103,8 +104,9 @@ fn lists_have_limits() {
 
 #[test]
 fn many_findings_are_cut_short() {
-    let keys: String = (0..100).map(|key| format!("key{key} = 1\n")).collect();
-    let error = resolved_file(&format!("[run]\n{keys}"), Vec::new()).unwrap_err().to_string();
+    let keys: Vec<String> = (0..100).map(|key| format!("key{key} = 1")).collect();
+    let error =
+        resolved_file(&format!("[run]\n{}", keys.join("\n")), Vec::new()).unwrap_err().to_string();
     assert!(error.contains("there are 61 more problems"), "{error}");
 }
 
@@ -140,9 +142,9 @@ proptest! {
         );
         for (index, weight) in weights.iter().enumerate() {
             let name = quoted(format!("{name}{index}").trim());
-            file += &format!(
+            write!(file,
                 "[[backgrounds]]\nname = {name}\ntext = {}\nshare = {:?}\n", quoted(&text), weight / total
-            );
+            ).unwrap();
         }
         let first = resolved_file(&file, Vec::new()).map_err(|error| TestCaseError::fail(error.to_string()))?;
         let again = resolved_file(&first.config.to_toml(), Vec::new())

@@ -159,6 +159,8 @@ fn in_words(message: &str) -> String {
         ("expected a boolean", "expected true or false"),
         ("expected a map", "expected a table"),
         ("invalid type: string", "wrong type: the text"),
+        ("invalid type: map", "wrong type: a table"),
+        ("invalid type: sequence", "wrong type: a list"),
         ("invalid type: ", "wrong type: "),
         ("invalid value: ", "wrong value: "),
     ];

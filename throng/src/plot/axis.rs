@@ -2,6 +2,8 @@
 
 /// Round numbers that an axis aims at.
 const GRADUATIONS: f64 = 8.0;
+/// Round numbers that an axis has at most.
+const GRADUATIONS_MAX: usize = 24;
 
 /// A range of values.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,7 +59,7 @@ impl Axis {
         let last = (self.high / unit).floor();
         let mut marks = Vec::new();
         let mut mark = first;
-        while mark <= last && marks.len() < 3 * GRADUATIONS as usize {
+        while mark <= last && marks.len() < GRADUATIONS_MAX {
             marks.push(mark * unit);
             mark += 1.0;
         }
@@ -88,7 +90,7 @@ mod tests {
         assert_eq!(Axis::whole(1.0, 3.0).graduations(), [1.0, 2.0, 3.0]);
         let fine = Axis::new(0.0, 0.01).graduations();
         assert!((5..=11).contains(&fine.len()), "{fine:?}");
-        assert!(Axis::new(-1e9, 1e9).graduations().len() <= 24);
+        assert!(Axis::new(-1e9, 1e9).graduations().len() <= GRADUATIONS_MAX);
     }
 
     #[test]

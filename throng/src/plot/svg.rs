@@ -6,7 +6,7 @@ use super::axis::Axis;
 
 const WIDTH: f64 = 760.0;
 const RIGHT: f64 = 20.0;
-const TOP: f64 = 70.0;
+pub(super) const TOP: f64 = 84.0;
 const BOTTOM: f64 = 50.0;
 /// Width of a letter of the axis, on average.
 const LETTER: f64 = 7.0;
@@ -64,10 +64,6 @@ impl Svg {
 
     pub(super) const fn left(&self) -> f64 {
         self.left
-    }
-
-    pub(super) const fn top(&self) -> f64 {
-        TOP
     }
 
     /// An axis from left to right.

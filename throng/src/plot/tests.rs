@@ -68,7 +68,7 @@ fn groups_are_drawn_one_below_the_other() {
     let many: Vec<_> = (0..60)
         .map(|group| (format!("model:{group}"), [1.0, 2.0, 3.0, 4.0, f64::from(group)]))
         .collect();
-    let plot = Groups { title: "groups".to_owned(), about: "median".to_owned(), groups: many };
+    let plot = Groups { title: "groups".to_owned(), about: "median".to_owned(), spreads: many };
     let svg = groups(&plot);
     assert_well_formed(&svg);
     assert!(svg.contains("40 of 60 groups"));
@@ -81,7 +81,7 @@ fn nothing_at_all_can_be_drawn() {
     assert!(bars(&empty, 20).is_empty());
     assert_well_formed(&histogram(&Histogram { counts: vec![0; 3], ..small() }));
     assert_well_formed(&convergence(&Convergence::default()));
-    let none = Groups { title: String::new(), about: String::new(), groups: Vec::new() };
+    let none = Groups { title: String::new(), about: String::new(), spreads: Vec::new() };
     assert_well_formed(&groups(&none));
 }
 

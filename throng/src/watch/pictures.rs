@@ -142,11 +142,11 @@ fn groups(name: &str, rows: &[Row]) -> Option<Groups> {
         }
         Some((row.group.clone(), ends))
     };
-    let groups: Vec<_> = rows.iter().filter_map(spread).collect();
+    let spreads: Vec<_> = rows.iter().filter_map(spread).collect();
     let about = "10th, 25th, 50th, 75th and 90th percentile".to_owned();
-    (groups.len() > 1).then(|| Groups {
+    (spreads.len() > 1).then(|| Groups {
         title: format!("{name}, groups of the last round"),
         about,
-        groups,
+        spreads,
     })
 }

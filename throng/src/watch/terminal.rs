@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::output::{Results, note};
-use crate::figures::{Cell, Row, grouped, short};
+use crate::figures::{Cell, Row, grouped, grouped_whole, short};
 use crate::play::{RoundReport, RunEnd, RunHead, RunStatus, StopFlag, StopReason, Watch};
 use crate::plot::{Histogram, bars};
 
@@ -87,6 +87,7 @@ impl Watch for Terminal {
         ));
         // On a terminal only; elsewhere the bar does not draw itself.
         self.bar = ProgressBar::new(run.rounds.into()).with_style(style());
+        self.bar.set_message("playing round 1");
         self.bar.enable_steady_tick(BAR_INTERVAL);
     }
 
@@ -102,7 +103,9 @@ impl Watch for Terminal {
                 self.print(&format!("{}  {}", self.line(round.round, row), row.group));
             }
         }
-        self.bar.set_message(format!("{} agents/s", grouped(round.agents_per_second as i128)));
+        let rate = grouped_whole(round.agents_per_second);
+        let next = round.rounds.min(round.round + 1);
+        self.bar.set_message(format!("playing round {next} at {rate} agents/s"));
         self.bar.set_position(round.round.into());
         self.last = Some((round.round, everyone.clone()));
     }
@@ -114,7 +117,9 @@ impl Watch for Terminal {
         {
             self.print("");
             self.print(&plot.title);
-            bars(&plot, BAR_LETTERS).iter().for_each(|line| self.print(line));
+            for line in bars(&plot, BAR_LETTERS) {
+                self.print(&line);
+            }
         }
         let rounds = grouped(end.rounds_committed);
         let ended = match end.status {
@@ -133,7 +138,7 @@ impl Watch for Terminal {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} round {pos}/{len} [{bar:24}] {msg}, {eta} left")
+    ProgressStyle::with_template("{spinner} {pos}/{len} [{bar:24}] {msg}, {eta} left")
         .expect("a test draws with the template")
         .progress_chars("=> ")
 }
@@ -147,7 +152,7 @@ fn columns(row: &Row) -> Vec<(String, usize)> {
         if known.iter().all(|name| accounts.contains(name)) { OWN_COLUMNS_MAX } else { 0 };
     let names = known.iter().copied().chain(own.take(own_max));
     let width = |name: &str| {
-        let count = row.number("n").map_or(0, |n| grouped(n as i128).len());
+        let count = row.number("n").map_or(0, |n| grouped_whole(n).len());
         let least = if accounts.contains(&name) { count } else { 7 };
         name.len().max(least)
     };
@@ -180,7 +185,7 @@ pub(crate) fn final_histogram(
         .filter(|_| range.is_some())
         .filter_map(|name| Some((name.to_owned(), row.number(name)?)));
     let n = row.number("answered").or_else(|| row.number("n")).unwrap_or(0.0);
-    let title = format!("round {round}: {} answers", grouped(n as i128));
+    let title = format!("round {round}: {} answers", grouped_whole(n));
     Some(Histogram { title, low, high, marks: marks.collect(), counts })
 }
 

@@ -42,6 +42,6 @@ fn a_version_is_a_result() {
 fn completions_are_there_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = Place::new().run(&["completions", shell]).done();
-        assert!(ran.out.contains("agents"), "{shell}");
+        assert!(ran.out.contains("scenarios") && ran.out.contains("agents"), "{shell}");
     }
 }

@@ -1,9 +1,11 @@
 //! The real binary, end to end: what it prints, what it leaves behind, and how it ends.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bad_input;
 mod check;
 mod commands;
 mod help;
+mod recorded;
 mod run;
 
 use std::ffi::OsString;

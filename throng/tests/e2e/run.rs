@@ -10,10 +10,10 @@ const GAME: &str = "guessing-game";
 #[test]
 fn a_run_prints_a_line_per_round_and_a_histogram() {
     let place = Place::new();
-    let ran =
-        place.run(&["run", GAME, "--agents", "20000", "--rounds", "3", "--run-id", "mine"]).done();
-    let folder = place.path().display().to_string();
-    insta::assert_snapshot!("run_text", ran.out.replace(&folder, "[FOLDER]"));
+    // Everyone answers the same, whatever the random numbers.
+    let arguments = ["run", GAME, "--agents", "20000", "--rounds", "3", "--run-id", "mine"];
+    let ran = place.run(&[&arguments[..], &["--model", "level-k"]].concat()).done();
+    insta::assert_snapshot!("run_text", ran.out.replace('\\', "/"));
     assert!(ran.err.contains("guessing-game: 20,000 agents, 3 rounds"), "{}", ran.err);
     let report = place.path().join("runs/mine/report");
     for picture in ["round-000001.svg", "round-000002.svg", "round-000003.svg", "convergence.svg"] {
@@ -148,6 +148,37 @@ fn ctrl_c_finishes_the_round_and_tells_that_it_can_be_resumed() {
     assert!(ran.err.contains("press Ctrl-C again"), "{}", ran.err);
     let last: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
     assert_eq!((&last["kind"], &last["status"]), (&"end".into(), &"interrupted".into()));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_ends_at_once() {
+    let place = Place::new();
+    let think = "models.0.parameters.think_ms=600000";
+    let arguments = ["run", GAME, "--agents", "10", "--model", "uniform", "--set", think];
+    let mut child =
+        place.command(&arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut notes = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(notes.next().unwrap().unwrap().contains("10 agents"));
+    let interrupt = || {
+        let id = child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    };
+    interrupt();
+    assert!(notes.next().unwrap().unwrap().contains("again to stop at once"));
+    interrupt();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn results_that_cannot_be_written_are_a_failure() {
+    let place = Place::new();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = place.command(&["run", GAME, "--agents", "10", "--json"]);
+    let ran = Ran::new(command.stdout(full).output().unwrap());
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    assert!(ran.err.contains("the results cannot be written: No space left"), "{}", ran.err);
 }
 
 #[test]
