@@ -2,8 +2,8 @@
 
 pub use bevy_ecs::prelude::*;
 pub use throng_engine::{
-    AgentId, Answer, Columns, Decimal, EVERYONE, Mesh, Phase, Pool, Population, Round, Seed,
-    Simulation, SimulationSettings, Summaries, reduce, stream::Purpose,
+    AgentId, Answer, Columns, Decimal, Mesh, Phase, Pool, Population, Round, Seed, Simulation,
+    SimulationSettings, Summaries, reduce, stream::Purpose,
 };
 
 pub use crate::{
