@@ -201,16 +201,16 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::OutFolder { .. } => Some("choose another folder with `--out`"),
-            Self::RunExists { .. } => {
-                Some("choose another `--run-id`, leave it out, or go on with `throng resume`")
-            }
+            Self::RunExists { .. } => Some("choose another `--run-id`, or leave it out"),
             Self::NotARun { .. } => Some("`throng list` shows the runs of a folder"),
             Self::SchemaChanged { .. } => {
                 Some("start a new run, or record the new column in a table of its own")
             }
             Self::Corrupt { .. } => Some("`throng verify` says which files of the run are whole"),
             Self::Locked { .. } => Some("wait for that process or stop it; nothing was changed"),
-            Self::Fenced { .. } => Some("go on from the last commit with `throng resume`"),
+            Self::Fenced { .. } => {
+                Some("another process has gone on with this run; look at it with `throng status`")
+            }
             Self::Io { source, .. } => io_hint(source),
             _ => None,
         }
@@ -244,7 +244,7 @@ fn reason(source: &io::Error) -> String {
 fn io_hint(source: &io::Error) -> Option<&'static str> {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Some("free some space and go on with `throng resume`; every committed round is intact")
+            Some("free some space and play again; every committed round is intact")
         }
         io::ErrorKind::PermissionDenied => {
             Some("check who owns the folder, or choose another one with `--out`")

@@ -24,7 +24,7 @@ pub struct RunDir {
 pub enum RunState {
     /// A process plays it.
     Running,
-    /// The process that played it died; `throng resume` goes on.
+    /// The process that played it died; every committed round is intact.
     Crashed,
     /// It ended as the manifest says.
     Ended(RunStatus),

@@ -14,11 +14,11 @@ Exit codes:
   0    done
   1    the run failed, or `verify` or `doctor` found something wrong
   2    the arguments or the configuration are wrong
-  3    more replies failed than allowed; can be resumed
-  4    a budget is used up; can be resumed
+  3    more replies failed than allowed; every committed round is intact
+  4    a budget is used up; every committed round is intact
   5    no endpoint could be reached before the start
-  130  interrupted; can be resumed (the first Ctrl-C finishes the round, the second stops at once)
-  141  nobody read the results any more; the run stopped after the round and can be resumed
+  130  interrupted; every committed round is intact (the first Ctrl-C finishes the round, the second stops at once)
+  141  nobody read the results any more; the run stopped after the round
 
 Results go to standard output, everything else to standard error. NO_COLOR is honoured.";
 
