@@ -17,7 +17,7 @@ fn rounds(criterion: &mut Criterion) {
         let mut sim = guessing_game(AGENTS, policy, 0);
         sim.advance().expect("the first round warms the world");
         group.bench_function(policy, |bench| {
-            bench.iter(|| sim.advance().expect("a round is played"))
+            bench.iter(|| sim.advance().expect("a round is played"));
         });
     }
     let mut sim = guessing_game(AGENTS, "uniform", 0);

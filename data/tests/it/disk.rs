@@ -73,7 +73,7 @@ fn a_full_disk_costs_no_committed_round() {
     assert!(committed >= 1, "some rounds fit");
     assert_eq!(error.fault(), Fault::System, "{error}");
     assert!(error.to_string().ends_with("the disk is full"), "{error}");
-    assert!(error.hint().unwrap().contains("throng resume"));
+    assert!(error.hint().unwrap().contains("every committed round is intact"));
     assert_eq!(fs::read_dir(path.join("tmp")).unwrap().count(), 0, "nothing half is left");
     drop(run);
     let report = RunDir::open(&path).unwrap().verify();
