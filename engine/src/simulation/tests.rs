@@ -178,3 +178,53 @@ fn decimals_are_recorded_as_floats() {
     let record = sim.round().unwrap();
     assert_eq!(record.agents.column("price").unwrap().values, Values::F64(vec![33.33; 3]));
 }
+
+/// A number of exchanges, and of how many rounds.
+#[derive(Component, Columns, Clone, Copy, Default)]
+struct Talks(i64);
+
+/// A word spoken.
+#[derive(Columns)]
+struct Word {
+    /// The exchange in which it was spoken.
+    exchange: u32,
+}
+
+fn talk(mut agents: Query<&mut Talks>) {
+    agents.iter_mut().for_each(|mut talks| talks.0 += 1);
+}
+
+fn settle(
+    round: Res<Round>,
+    mut exchanges: ResMut<Exchanges>,
+    mut tables: ResMut<Tables>,
+    mut ending: ResMut<Ending>,
+) {
+    tables.extend("words", *round, &[Word { exchange: exchanges.current() }]);
+    if exchanges.current() == round.0 {
+        exchanges.end();
+    }
+    if round.0 == 3 {
+        ending.end("three rounds are enough");
+    }
+}
+
+#[test]
+fn a_round_has_exchanges_until_they_end_or_their_limit_is_reached() {
+    let mut sim = Simulation::new(SimulationSettings::new(1, 2)).unwrap();
+    sim.carries::<Talks>().records::<Talks>().keeps::<Word>("words").exchanges(3);
+    sim.add_systems(Phase::Update, talk).add_systems(Phase::Settle, settle);
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        assert_eq!(sim.ended(), None);
+        let record = sim.round().unwrap();
+        let talks = record.agents.column("talks").unwrap().values.clone();
+        let (name, words) = &record.tables[0];
+        assert_eq!((name.as_str(), words.columns[0].spec.name.as_str()), ("words", "round"));
+        seen.push((talks, words.column("exchange").unwrap().values.clone()));
+    }
+    let talks = |n: i64| Values::I64(vec![n; 2]);
+    let words = |n: i64| Values::I64((0..n).collect());
+    assert_eq!(seen, [(talks(2), words(2)), (talks(5), words(3)), (talks(8), words(3))]);
+    assert_eq!(sim.ended(), Some("three rounds are enough"));
+}
