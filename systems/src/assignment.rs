@@ -46,21 +46,21 @@ fn cuts(shares: &[Share], n: u64) -> Vec<u64> {
 
 /// A pseudo-random permutation of 0..n: a Feistel network over the next even power of two, walked until the
 /// image lies in 0..n (J. Black and P. Rogaway, "Ciphers with arbitrary finite domains", 2002).
-struct Permutation {
+pub(crate) struct Permutation {
     n: u64,
     half_bits: u32,
     keys: [u32; 4],
 }
 
 impl Permutation {
-    fn new(n: u64, streams: &Streams) -> Self {
+    pub(crate) fn new(n: u64, streams: &Streams) -> Self {
         let bits = 64 - (n - 1).leading_zeros();
         let mut stream = streams.agent(AgentId(0));
         let keys = [0; 4].map(|_: u32| stream.next_u32());
         Self { n, half_bits: bits.div_ceil(2).max(1), keys }
     }
 
-    fn place(&self, agent: u64) -> u64 {
+    pub(crate) fn place(&self, agent: u64) -> u64 {
         let mut place = agent;
         loop {
             place = self.network(place);

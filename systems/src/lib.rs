@@ -10,21 +10,31 @@ extern crate self as throng_systems;
 mod accounting;
 mod assignment;
 mod background;
+mod catalogue;
+pub mod environment;
 mod exchange;
 mod guess;
+pub mod mail;
 mod memory;
 mod model;
+pub mod network;
 mod people;
 mod policy;
 pub mod prelude;
 mod reply;
+mod rows;
 mod scenario;
+mod shown;
+pub mod space;
 mod templates;
+pub mod testing;
+pub mod timeline;
 
 pub use accounting::Accounting;
 pub use assignment::{Share, assign};
 pub use background::{Background, Backgrounds};
-pub use exchange::{AccountSystems, Asks, PlayPolicies};
+pub use catalogue::{Prompts, out_of_range, prompt_of, read_policy};
+pub use exchange::{AccountSystems, Asks, PlayPolicies, RestSystems};
 pub use guess::Guess;
 pub use memory::{MEMORY_ROUNDS, Memory};
 pub use minijinja::{Value as TemplateValue, context as template_values};
@@ -36,5 +46,7 @@ pub use scenario::{
     PolicyChoice, PolicyEntry, PolicySet, Prepared, Problem, PromptText, Scenario, Settings,
     SettingsError,
 };
+pub use shown::{ShowSystems, Shown, Shows, Visible};
 pub use templates::{TemplateError, Templates};
 pub use throng_engine as engine;
+pub use timeline::Awake;

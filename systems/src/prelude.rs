@@ -2,11 +2,11 @@
 
 pub use bevy_ecs::prelude::*;
 pub use throng_engine::{
-    AgentId, Answer, Columns, Decimal, EVERYONE, Mesh, Phase, Pool, Population, Round, Seed,
-    Simulation, Summaries, reduce, stream::Purpose,
+    AgentId, Answer, Columns, Decimal, EVERYONE, Ending, Exchanges, Mesh, Phase, Pool, Population,
+    Round, Seed, Simulation, Summaries, Tables, reduce, stream::Purpose,
 };
 
 pub use crate::{
     Accounting, Asks, Background, Backgrounds, Cause, Chunk, Guess, Memory, ModelRef, ModelTable,
-    PlayPolicies, Policies, Policy, Problem, Reply, Scenario, Settings, Templates,
+    PlayPolicies, Policies, Policy, Problem, Prompts, Reply, Scenario, Settings, Templates,
 };
