@@ -6,7 +6,9 @@ use crate::describe::{self, describe};
 use crate::digest::sha256_hex;
 use crate::durable::{TmpFile, ensure_folder, rename, replace, sync_folder, sync_parents};
 use crate::error::{Error, Result};
-use crate::layout::{COMMITS, CONFIG, DataFile, Folder, JOURNAL, RunId, TMP, check_round};
+use crate::layout::{
+    COMMITS, CONFIG, DataFile, Folder, JOURNAL, RunId, TMP, check_round, commit_path,
+};
 use crate::lock::RunLock;
 use crate::manifest::{CommitSummary, Manifest, Origin, RunStatus};
 use crate::rules::check_output;
@@ -217,7 +219,7 @@ impl WritableRun {
             files: self.write_files(tables, output.shard, &stamp)?,
             wall_us: output.wall_us,
         };
-        record.create(&self.path)?;
+        record.create(&self.path).inspect_err(|_| self.withdraw(&record))?;
         self.manifest.commits.add(&record);
         self.set_status(self.manifest.status)?;
         let present = self.present.len();
@@ -316,6 +318,18 @@ impl WritableRun {
             sync_folder(&self.path)?;
         }
         Ok(records)
+    }
+
+    /// Removes the files of a round that could not be committed, unless a record is there after
+    /// all: of another attempt, or our own whose last flush failed.
+    fn withdraw(&self, record: &CommitRecord) {
+        if commit_path(&self.path, record.round).exists() {
+            return;
+        }
+        for file in &record.files {
+            // What stays is removed at the next start.
+            let _ = fs::remove_file(self.path.join(&file.path));
+        }
     }
 
     /// Removes what a dead process left: everything in `tmp/`, and data files of this crate's

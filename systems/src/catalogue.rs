@@ -1,10 +1,8 @@
 //! Policies that a table of the configuration describes: an enum that serde tags with the policy's name.
 
-use bevy_ecs::prelude::*;
 use serde::de::DeserializeOwned;
-use throng_engine::{AgentId, Simulation};
 
-use crate::{PolicyEntry, Problem, PromptText, TemplateError, TemplateValue, Templates};
+use crate::{PolicyEntry, Problem};
 
 /// Reads a policy whose type is tagged with `policy`: `#[serde(tag = "policy", rename_all = "kebab-case")]`.
 ///
@@ -41,44 +39,5 @@ pub fn read_policy<P: DeserializeOwned>(
 pub fn out_of_range(key: &str, value: f64, low: f64, high: f64) -> Option<Problem> {
     (!(low..=high).contains(&value)).then(|| {
         Problem::new(key, format!("{value} is out of range"), format!("write {low} to {high}"))
-    })
-}
-
-/// Prompts, as an extension of the simulation.
-pub trait Prompts {
-    /// Takes the texts of two files: the rules, the same for everyone, and the question to one agent.
-    ///
-    /// # Panics
-    /// If one of them is no template; a test of the scenario renders both.
-    fn prompts(&mut self, rules: &'static str, question: &'static str) -> &mut Self;
-}
-
-impl Prompts for Simulation {
-    fn prompts(&mut self, rules: &'static str, question: &'static str) -> &mut Self {
-        let templates = Templates::new(&[("rules", rules), ("question", question)]);
-        self.insert_resource(templates.expect("the prompts beside the scenario are templates"))
-    }
-}
-
-/// The prompt of one agent, from the values that `shared` finds for the rules and `own` for its question.
-///
-/// # Errors
-/// When a template names a value that is not given.
-///
-/// # Panics
-/// If the agent does not live in this world.
-pub fn prompt_of(
-    world: &mut World,
-    agent: AgentId,
-    shared: impl Fn(&World) -> TemplateValue,
-    own: impl Fn(&World, EntityRef<'_>) -> TemplateValue,
-) -> Result<PromptText, TemplateError> {
-    let mut agents = world.query::<(Entity, &AgentId)>();
-    let (entity, _) =
-        agents.iter(world).find(|(_, own)| **own == agent).expect("the agent lives in this world");
-    let (world, templates) = (&*world, world.resource::<Templates>());
-    Ok(PromptText {
-        system: templates.render("rules", shared(world))?,
-        user: templates.render("question", own(world, world.entity(entity)))?,
     })
 }

@@ -21,6 +21,7 @@ pub mod network;
 mod people;
 mod policy;
 pub mod prelude;
+mod questions;
 mod reply;
 mod rows;
 mod scenario;
@@ -29,18 +30,20 @@ pub mod space;
 mod templates;
 pub mod testing;
 pub mod timeline;
+mod wording;
 
 pub use accounting::Accounting;
 pub use assignment::{Share, assign};
 pub use background::{Background, Backgrounds};
-pub use catalogue::{Prompts, out_of_range, prompt_of, read_policy};
-pub use exchange::{AccountSystems, Asks, PlayPolicies, RestSystems};
+pub use catalogue::{out_of_range, read_policy};
+pub use exchange::{AccountSystems, Asks, PlayPolicies, PolicySystems, RestSystems};
 pub use guess::Guess;
 pub use memory::{MEMORY_ROUNDS, Memory};
 pub use minijinja::{Value as TemplateValue, context as template_values};
 pub use model::{ModelRef, ModelTable};
 pub use people::{Cast, People, Populate};
 pub use policy::{Chunk, Policies, Policy};
+pub use questions::{AskInWords, BridgeHandle, Calls, Halt, QuestionError, Questions, SharedText};
 pub use reply::{Cause, Reply};
 pub use scenario::{
     PolicyChoice, PolicyEntry, PolicySet, Prepared, Problem, PromptText, Scenario, Settings,
@@ -49,4 +52,6 @@ pub use scenario::{
 pub use shown::{ShowSystems, Shown, Shows, Visible};
 pub use templates::{TemplateError, Templates};
 pub use throng_engine as engine;
+pub use throng_llm_bridge as bridge;
 pub use timeline::Awake;
+pub use wording::{Prompts, Wording, prompt_of};

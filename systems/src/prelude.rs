@@ -3,10 +3,11 @@
 pub use bevy_ecs::prelude::*;
 pub use throng_engine::{
     AgentId, Answer, Columns, Decimal, EVERYONE, Ending, Exchanges, Mesh, Phase, Pool, Population,
-    Round, Seed, Simulation, Summaries, Tables, reduce, stream::Purpose,
+    Round, Seed, Simulation, SimulationSettings, Summaries, Tables, reduce, stream::Purpose,
 };
 
 pub use crate::{
-    Accounting, Asks, Background, Backgrounds, Cause, Chunk, Guess, Memory, ModelRef, ModelTable,
-    PlayPolicies, Policies, Policy, Problem, Prompts, Reply, Scenario, Settings, Templates,
+    Accounting, AskInWords, Asks, Background, Backgrounds, Cause, Chunk, Guess, Memory, ModelRef,
+    ModelTable, PlayPolicies, Policies, Policy, Problem, Prompts, Questions, Reply, Scenario,
+    Settings, Templates, Wording,
 };

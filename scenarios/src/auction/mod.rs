@@ -8,10 +8,13 @@ mod sale;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use throng_systems::prelude::*;
-use throng_systems::{out_of_range, prompt_of, template_values};
+use throng_systems::{TemplateValue, out_of_range, prompt_of, template_values};
 
 pub use policy::{Bid, Bidder, News, Purse};
 pub use sale::Sale;
+
+const RULES: &str = include_str!("prompts/rules.j2");
+const QUESTION: &str = include_str!("prompts/question.j2");
 
 const VALUES: Purpose = Purpose::new("auction values");
 
@@ -77,18 +80,24 @@ fn money(amount: f64) -> Decimal {
 /// The scenario as a command line offers it.
 pub fn scenario() -> Scenario {
     let about = "Auctions with open or sealed bids, at the first or the second price.";
-    Scenario::new::<House, Bidder>("auction", 1, about, auction, |world, agent| {
-        let rules = |world: &World| {
-            let House { form, opening, increment, .. } = world.resource::<House>();
-            let form = format!("{form:?}");
-            template_values! { form, opening, increment, bidders => world.resource::<Population>().size }
-        };
-        prompt_of(world, agent, rules, |world, bidder| {
-            let purse: Purse = bidder.get().copied().unwrap_or_default();
-            let standing = world.resource::<News>().standing.map(|(bid, _)| bid.to_string());
-            template_values! { value => purse.value.to_string(), money => purse.money.to_string(), standing }
-        })
-    })
+    Scenario::new::<House, Bidder>("auction", 1, about, auction, prompt_of::<Words>)
+}
+
+/// The values of the prompts.
+struct Words;
+
+impl Wording for Words {
+    fn rules(world: &World) -> TemplateValue {
+        let House { form, opening, increment, .. } = world.resource::<House>();
+        let bidders = world.resource::<Population>().size;
+        template_values! { form => format!("{form:?}"), opening, increment, bidders }
+    }
+
+    fn question(world: &World, bidder: EntityRef<'_>) -> TemplateValue {
+        let purse: Purse = bidder.get().copied().unwrap_or_default();
+        let standing = world.resource::<News>().standing.map(|(bid, _)| bid.to_string());
+        template_values! { value => purse.value.to_string(), money => purse.money.to_string(), standing }
+    }
 }
 
 /// Registers the scenario.
@@ -101,11 +110,9 @@ pub fn auction(sim: &mut Simulation) {
     let news = News { form: house.form, opening, increment, bidders, standing: None };
     sim.insert_resource(news)
         .insert_resource(sale::Till::default())
-        .prompts(include_str!("prompts/rules.j2"), include_str!("prompts/question.j2"))
         .exchanges(calls)
         .carries_with(move || Purse { money: budget, ..Purse::default() })
-        .asks::<Bid>()
-        .policies::<Bid, Bidder>()
+        .asks_all::<Bid, Bidder, Words>(RULES, QUESTION)
         .records::<Purse>()
         .add_systems(Phase::Announce, show_item)
         .add_systems(Phase::Settle, sale::hear_bids)

@@ -12,10 +12,13 @@ use throng_systems::environment::{EnvironmentId, Within};
 use throng_systems::mail::{Audience, Board, PostRules, PostSystems, Posting, Posts};
 use throng_systems::prelude::*;
 use throng_systems::timeline::{AwakeSystems, TurnOrder, Turns};
-use throng_systems::{Awake, out_of_range, prompt_of, template_values};
+use throng_systems::{Awake, TemplateValue, out_of_range, prompt_of, template_values};
 
 pub use policy::{Member, News, Present, Words};
 pub use results::ChatRound;
+
+const RULES: &str = include_str!("prompts/rules.j2");
+const QUESTION: &str = include_str!("prompts/question.j2");
 
 const DOOR: Purpose = Purpose::new("chat room door");
 
@@ -55,33 +58,37 @@ impl Settings for Rooms {
 /// The scenario as a command line offers it.
 pub fn scenario() -> Scenario {
     let about = "Rooms in which members speak, mention each other and answer.";
-    Scenario::new::<Rooms, Member>("chat-room", 1, about, chat_room, |world, agent| {
-        let rules = |world: &World| {
-            let Rooms { members, announcement, .. } = world.resource::<Rooms>();
-            template_values! { members, announcement }
-        };
-        prompt_of(world, agent, rules, move |world, member| {
-            let present: Present = member.get().cloned().unwrap_or_default();
-            let background = member.get::<Background>().copied().unwrap_or_default();
-            let about =
-                world.get_resource::<Backgrounds>().map(|all| all.text(background).to_owned());
-            template_values! { name => agent.0, about, heard => present.heard, mentioned => present.mentioned_by.is_some() }
-        })
-    })
+    Scenario::new::<Rooms, Member>("chat-room", 1, about, chat_room, prompt_of::<Prompt>)
+}
+
+/// The values of the prompts.
+struct Prompt;
+
+impl Wording for Prompt {
+    fn rules(world: &World) -> TemplateValue {
+        let Rooms { members, announcement, .. } = world.resource();
+        template_values! { members, announcement }
+    }
+
+    fn question(world: &World, member: EntityRef<'_>) -> TemplateValue {
+        let present: Present = member.get().cloned().unwrap_or_default();
+        let (name, background) = (member.get::<AgentId>(), member.get::<Background>());
+        let about = world.resource::<Backgrounds>().text(background.copied().unwrap_or_default());
+        let (name, mentioned) = (name.map(|name| name.0), present.mentioned_by.is_some());
+        template_values! { name, about, heard => present.heard, mentioned }
+    }
 }
 
 /// Registers the scenario.
 pub fn chat_room(sim: &mut Simulation) {
     let exchanges = sim.resource::<Rooms>().exchanges;
     sim.insert_resource(News)
-        .prompts(include_str!("prompts/rules.j2"), include_str!("prompts/question.j2"))
         .turns(TurnOrder::Simultaneous, exchanges)
         .posts::<Words>(PostRules { posts_max: 1 })
         .keeps_posts::<Words>("posts")
         .carries::<Within>()
         .carries::<Present>()
-        .asks::<Words>()
-        .policies::<Words, Member>()
+        .asks_all::<Words, Member, Prompt>(RULES, QUESTION)
         .records::<Present>()
         .add_systems(Phase::Announce, come_and_go)
         .add_systems(Phase::Observe, listen.after(PostSystems).after(AwakeSystems))

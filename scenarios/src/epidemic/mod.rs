@@ -11,11 +11,14 @@ mod policy;
 use serde::{Deserialize, Serialize};
 use throng_systems::network::{Audible, Heard, Hears, Networks};
 use throng_systems::prelude::*;
-use throng_systems::{prompt_of, template_values};
+use throng_systems::{TemplateValue, prompt_of, template_values};
 
 pub use day::Day;
 pub use disease::Disease;
 pub use policy::{Choice, Citizen, News};
+
+const RULES: &str = include_str!("prompts/rules.j2");
+const QUESTION: &str = include_str!("prompts/question.j2");
 
 const SEEDS: Purpose = Purpose::new("epidemic first cases");
 const CONTAGION: Purpose = Purpose::new("epidemic contagion");
@@ -54,30 +57,32 @@ impl Audible for Case {
 /// The scenario as a command line offers it.
 pub fn scenario() -> Scenario {
     let about = "A disease spreads between contacts; people may stay at home.";
-    Scenario::new::<Disease, Citizen>("epidemic", 1, about, epidemic, |world, agent| {
-        prompt_of(
-            world,
-            agent,
-            |_| template_values! {},
-            |world, person| {
-                let ill = format!("{:.1}", 100.0 * world.resource::<News>().infectious);
-                let case: Case = person.get().copied().unwrap_or_default();
-                let contacts = person.get::<Heard<Case>>().map_or(0, |heard| heard.tally);
-                template_values! { ill, contacts, infectious => case.health == Health::Infectious }
-            },
-        )
-    })
+    Scenario::new::<Disease, Citizen>("epidemic", 1, about, epidemic, prompt_of::<Words>)
+}
+
+/// The values of the prompts.
+struct Words;
+
+impl Wording for Words {
+    fn rules(_: &World) -> TemplateValue {
+        template_values! {}
+    }
+
+    fn question(world: &World, person: EntityRef<'_>) -> TemplateValue {
+        let ill = format!("{:.1}", 100.0 * world.resource::<News>().infectious);
+        let case: Case = person.get().copied().unwrap_or_default();
+        let contacts = person.get::<Heard<Case>>().map_or(0, |heard| heard.tally);
+        template_values! { ill, contacts, infectious => case.health == Health::Infectious }
+    }
 }
 
 /// Registers the scenario.
 pub fn epidemic(sim: &mut Simulation) {
     let network = sim.resource::<Disease>().network.clone();
     sim.init_resource::<News>()
-        .prompts(include_str!("prompts/rules.j2"), include_str!("prompts/question.j2"))
         .network(network)
         .hears::<Case>()
-        .asks::<Choice>()
-        .policies::<Choice, Citizen>()
+        .asks_all::<Choice, Citizen, Words>(RULES, QUESTION)
         .records::<Case>()
         .add_systems(Phase::Start, infect_first)
         .add_systems(Phase::Update, live)

@@ -14,6 +14,9 @@ use throng_systems::{TemplateValue, out_of_range, prompt_of, template_values};
 
 pub use policy::{Guesser, News, Number};
 
+const RULES: &str = include_str!("prompts/rules.j2");
+const QUESTION: &str = include_str!("prompts/question.j2");
+
 /// The largest number of groups: all are told every group's number.
 const GROUPS_MAX: u32 = 1_000;
 
@@ -53,34 +56,37 @@ pub struct GroupRound {
     pub won: bool,
 }
 
-/// The game as a command line offers it.
+/// The scenario as a command line offers it.
 pub fn scenario() -> Scenario {
     let about = "Guess a fraction of the average, group against group.";
-    Scenario::new::<Rules, Guesser>("group-guessing", 1, about, group_guessing, |world, agent| {
-        let rules = |world: &World| {
-            let Rules { groups, ratio } = world.resource::<Rules>();
-            template_values! { groups, ratio => format!("{ratio:.4}") }
-        };
-        prompt_of(world, agent, rules, question)
-    })
+    Scenario::new::<Rules, Guesser>("group-guessing", 1, about, group_guessing, prompt_of::<Words>)
 }
 
-fn question(world: &World, member: EntityRef<'_>) -> TemplateValue {
-    let (news, group) = (world.resource::<News>(), member.get::<Within>().map(|within| within.0.0));
-    let shown =
-        |number: &Option<Decimal>| number.map_or_else(|| "none".to_owned(), |n| n.to_string());
-    let numbers: Vec<_> = news.numbers.iter().map(shown).collect();
-    template_values! { group => group.unwrap_or_default() + 1, target => shown(&news.target), numbers }
+/// The values of the prompts.
+struct Words;
+
+impl Wording for Words {
+    fn rules(world: &World) -> TemplateValue {
+        let Rules { groups, ratio } = world.resource::<Rules>();
+        template_values! { groups, ratio => format!("{ratio:.4}") }
+    }
+
+    fn question(world: &World, member: EntityRef<'_>) -> TemplateValue {
+        let (news, group) =
+            (world.resource::<News>(), member.get::<Within>().map(|within| within.0.0));
+        let shown =
+            |number: &Option<Decimal>| number.map_or_else(|| "none".to_owned(), |n| n.to_string());
+        let numbers: Vec<_> = news.numbers.iter().map(shown).collect();
+        template_values! { group => group.unwrap_or_default() + 1, target => shown(&news.target), numbers }
+    }
 }
 
 /// Registers the game.
 pub fn group_guessing(sim: &mut Simulation) {
     let ratio = sim.resource::<Rules>().ratio;
     sim.insert_resource(News { ratio, ..News::default() })
-        .prompts(include_str!("prompts/rules.j2"), include_str!("prompts/question.j2"))
         .carries::<Within>()
-        .asks::<Number>()
-        .policies::<Number, Guesser>()
+        .asks_all::<Number, Guesser, Words>(RULES, QUESTION)
         .add_systems(Phase::Start, join)
         .add_systems(Phase::Resolve, resolve)
         .summarises::<GroupRound>();

@@ -10,10 +10,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use throng_systems::network::{Graph, Network, Networks};
 use throng_systems::prelude::*;
-use throng_systems::{ShowSystems, Shown, Shows, out_of_range, prompt_of, template_values};
+use throng_systems::{
+    ShowSystems, Shown, Shows, TemplateValue, out_of_range, prompt_of, template_values,
+};
 
 pub use policy::{Member, News, Opinion, Seen};
 pub use results::OpinionRound;
+
+const RULES: &str = include_str!("prompts/rules.j2");
+const QUESTION: &str = include_str!("prompts/question.j2");
 
 const FIRST: Purpose = Purpose::new("opinions first");
 const PARTNER: Purpose = Purpose::new("opinions partner");
@@ -44,30 +49,32 @@ impl Settings for Society {
 /// The scenario as a command line offers it.
 pub fn scenario() -> Scenario {
     let about = "People move toward opinions not too far from their own.";
-    Scenario::new::<Society, Member>("opinions", 1, about, opinions, |world, agent| {
-        prompt_of(
-            world,
-            agent,
-            |_| template_values! {},
-            |_, person| {
-                let seen: Seen = person.get().copied().unwrap_or_default();
-                let near = seen.mean_of_near().to_string();
-                template_values! { own => seen.own.to_string(), contacts => seen.contacts, near }
-            },
-        )
-    })
+    Scenario::new::<Society, Member>("opinions", 1, about, opinions, prompt_of::<Words>)
+}
+
+/// The values of the prompts.
+struct Words;
+
+impl Wording for Words {
+    fn rules(_: &World) -> TemplateValue {
+        template_values! {}
+    }
+
+    fn question(_: &World, person: EntityRef<'_>) -> TemplateValue {
+        let seen: Seen = person.get().copied().unwrap_or_default();
+        let near = seen.mean_of_near().to_string();
+        template_values! { own => seen.own.to_string(), contacts => seen.contacts, near }
+    }
 }
 
 /// Registers the scenario.
 pub fn opinions(sim: &mut Simulation) {
     let network = sim.resource::<Society>().network.clone();
     sim.insert_resource(News)
-        .prompts(include_str!("prompts/rules.j2"), include_str!("prompts/question.j2"))
         .network(network)
         .shows::<Opinion>()
         .carries::<Seen>()
-        .asks::<Opinion>()
-        .policies::<Opinion, Member>()
+        .asks_all::<Opinion, Member, Words>(RULES, QUESTION)
         .add_systems(Phase::Start, form)
         .add_systems(Phase::Observe, listen.after(ShowSystems))
         .add_systems(Phase::Update, change)

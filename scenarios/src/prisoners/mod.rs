@@ -7,11 +7,14 @@ mod rules;
 mod standing;
 
 use throng_systems::prelude::*;
-use throng_systems::{ShowSystems, Shown, Shows, prompt_of, template_values};
+use throng_systems::{ShowSystems, Shown, Shows, TemplateValue, prompt_of, template_values};
 
 pub use policy::{Choice, Match, Move, News, Player};
 pub use rules::{Tournament, opponent};
 pub use standing::Standing;
+
+const RULES: &str = include_str!("prompts/rules.j2");
+const QUESTION: &str = include_str!("prompts/question.j2");
 
 /// A player's points.
 #[derive(Component, Columns, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,30 +23,33 @@ pub struct Score(pub u32);
 /// The scenario as a command line offers it.
 pub fn scenario() -> Scenario {
     let about = "A round robin of prisoner's dilemmas.";
-    Scenario::new::<Tournament, Player>("prisoners", 1, about, prisoners, |world, agent| {
-        let rules = |world: &World| {
-            let Tournament { rounds, temptation, reward, punishment, sucker } =
-                world.resource::<Tournament>();
-            template_values! { rounds, temptation, reward, punishment, sucker }
-        };
-        prompt_of(world, agent, rules, |_, player| {
-            let Match { own, other, .. } = player.get().copied().unwrap_or_default();
-            let shown =
-                |choice: Option<Choice>| choice.map(|choice| format!("{choice:?}").to_lowercase());
-            template_values! { own => shown(own), other => shown(other) }
-        })
-    })
+    Scenario::new::<Tournament, Player>("prisoners", 1, about, prisoners, prompt_of::<Words>)
+}
+
+/// The values of the prompts.
+struct Words;
+
+impl Wording for Words {
+    fn rules(world: &World) -> TemplateValue {
+        let Tournament { rounds, temptation, reward, punishment, sucker } = world.resource();
+        template_values! { rounds, temptation, reward, punishment, sucker }
+    }
+
+    fn question(_: &World, player: EntityRef<'_>) -> TemplateValue {
+        let Match { own, other, .. } = player.get().copied().unwrap_or_default();
+        let shown =
+            |choice: Option<Choice>| choice.map(|choice| format!("{choice:?}").to_lowercase());
+        template_values! { own => shown(own), other => shown(other) }
+    }
 }
 
 /// Registers the scenario.
 pub fn prisoners(sim: &mut Simulation) {
     sim.insert_resource(News)
-        .prompts(include_str!("prompts/rules.j2"), include_str!("prompts/question.j2"))
         .shows_in::<Move>(Phase::Settle)
         .carries::<Match>()
         .carries::<Score>()
-        .asks::<Choice>()
-        .policies::<Choice, Player>()
+        .asks_all::<Choice, Player, Words>(RULES, QUESTION)
         .records::<Score>()
         .add_systems(Phase::Announce, sit_down)
         .add_systems(Phase::Decide, decide)

@@ -4,14 +4,20 @@
 //! experiment", Economics Letters 71(3), 2001.
 
 mod policy;
+mod results;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use throng_systems::engine::reduce::{Moments, Reduction, reduce};
 use throng_systems::prelude::*;
-use throng_systems::{ShowSystems, Shown, Shows, out_of_range, prompt_of, template_values};
+use throng_systems::{
+    ShowSystems, Shown, Shows, TemplateValue, out_of_range, prompt_of, template_values,
+};
 
 pub use policy::{Gift, Given, Giver, News, Past};
+pub use results::PotRound;
+
+const RULES: &str = include_str!("prompts/rules.j2");
+const QUESTION: &str = include_str!("prompts/question.j2");
 
 /// The rules of the game.
 #[derive(Resource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,47 +58,40 @@ impl Pot {
 #[derive(Component, Columns, Clone, Copy, Debug, Default, PartialEq)]
 pub struct Earned(pub f64);
 
-/// A round's result.
-#[derive(Columns, Clone, Copy, Debug, Default, PartialEq)]
-pub struct PotRound {
-    /// Members who gave a number, 0 included.
-    pub gave: i64,
-    /// What they gave on average.
-    pub mean: Option<f64>,
-    /// Standard deviation of what they gave.
-    pub sd: Option<f64>,
-}
-
 /// The scenario as a command line offers it.
 pub fn scenario() -> Scenario {
     let about = "Giving to a pot that is multiplied and shared by givers and free riders.";
-    Scenario::new::<Pot, Giver>("public-goods", 1, about, public_goods, |world, agent| {
-        let rules = |world: &World| {
-            let Pot { members, endowment, multiplier } = world.resource::<Pot>();
-            template_values! { members, endowment, multiplier }
-        };
-        prompt_of(world, agent, rules, |_, member| {
-            let Past { own, others } = member.get().copied().unwrap_or_default();
-            let others = others.and_then(|others| Decimal::nearest(others, 2));
-            template_values! { own, others => others.map(|others| others.to_string()) }
-        })
-    })
+    Scenario::new::<Pot, Giver>("public-goods", 1, about, public_goods, prompt_of::<Words>)
+}
+
+/// The values of the prompts.
+struct Words;
+
+impl Wording for Words {
+    fn rules(world: &World) -> TemplateValue {
+        let Pot { members, endowment, multiplier } = world.resource();
+        template_values! { members, endowment, multiplier }
+    }
+
+    fn question(_: &World, member: EntityRef<'_>) -> TemplateValue {
+        let Past { own, others } = member.get().copied().unwrap_or_default();
+        let others = others.and_then(|others| Decimal::nearest(others, 2));
+        template_values! { own, others => others.map(|others| others.to_string()) }
+    }
 }
 
 /// Registers the scenario.
 pub fn public_goods(sim: &mut Simulation) {
     let endowment = sim.resource::<Pot>().endowment;
     sim.insert_resource(News { endowment })
-        .prompts(include_str!("prompts/rules.j2"), include_str!("prompts/question.j2"))
         .shows_in::<Given>(Phase::Settle)
         .carries::<Past>()
         .carries::<Earned>()
-        .asks::<Gift>()
-        .policies::<Gift, Giver>()
+        .asks_all::<Gift, Giver, Words>(RULES, QUESTION)
         .records::<Earned>()
         .add_systems(Phase::Decide, decide)
         .add_systems(Phase::Settle, share.after(ShowSystems))
-        .add_systems(Phase::Resolve, resolve)
+        .add_systems(Phase::Resolve, results::resolve)
         .summarises::<PotRound>();
 }
 
@@ -121,27 +120,6 @@ fn share(
         let others = (count > 1).then(|| f64::from(pot - own) / f64::from(count - 1));
         *past = Past { own: Some(own), others };
     }
-}
-
-fn resolve(
-    (pool, mesh): (Res<Pool>, Res<Mesh>),
-    mut summaries: ResMut<Summaries>,
-    members: Query<&Given>,
-) -> Result<(), BevyError> {
-    let mut all = Moments::default();
-    for given in members.contiguous_iter()? {
-        all.merge(&reduce(&pool, given, &Moments::default(), |sum, given| {
-            given.iter().filter_map(|given| given.0).for_each(|gift| sum.add(whole(gift)));
-        }));
-    }
-    let all = mesh.total(all)?;
-    summaries.add(EVERYONE, &PotRound { gave: all.n() as i64, mean: all.mean(), sd: all.sd() });
-    Ok(())
-}
-
-/// A gift as a number; gifts are small.
-fn whole(gift: u32) -> Decimal {
-    Decimal::from_units(gift as i32 * Decimal::SCALE)
 }
 
 #[cfg(test)]

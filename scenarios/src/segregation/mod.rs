@@ -11,11 +11,15 @@ use serde::{Deserialize, Serialize};
 use throng_systems::prelude::*;
 use throng_systems::space::{Borders, Cell, Lattice, LatticeSystems, Lattices, MoveTo};
 use throng_systems::{
-    Share, ShowSystems, Shown, Shows, assign, out_of_range, prompt_of, template_values,
+    Share, ShowSystems, Shown, Shows, TemplateValue, assign, out_of_range, prompt_of,
+    template_values,
 };
 
 pub use policy::{Choice, Neighbours, News, Resident};
 pub use results::DistrictRound;
+
+const RULES: &str = include_str!("prompts/rules.j2");
+const QUESTION: &str = include_str!("prompts/question.j2");
 
 const KINDS: Purpose = Purpose::new("segregation kinds");
 const MOVES: Purpose = Purpose::new("segregation moves");
@@ -52,17 +56,21 @@ pub struct Kind(pub u8);
 /// The scenario as a command line offers it.
 pub fn scenario() -> Scenario {
     let about = "Mild wishes about neighbours make segregated districts.";
-    Scenario::new::<District, Resident>("segregation", 1, about, segregation, |world, agent| {
-        prompt_of(
-            world,
-            agent,
-            |_| template_values! {},
-            |_, person| {
-                let Neighbours { alike, neighbours } = person.get().copied().unwrap_or_default();
-                template_values! { alike, neighbours }
-            },
-        )
-    })
+    Scenario::new::<District, Resident>("segregation", 1, about, segregation, prompt_of::<Words>)
+}
+
+/// The values of the prompts.
+struct Words;
+
+impl Wording for Words {
+    fn rules(_: &World) -> TemplateValue {
+        template_values! {}
+    }
+
+    fn question(_: &World, person: EntityRef<'_>) -> TemplateValue {
+        let Neighbours { alike, neighbours } = person.get().copied().unwrap_or_default();
+        template_values! { alike, neighbours }
+    }
 }
 
 /// Registers the scenario.
@@ -70,12 +78,10 @@ pub fn segregation(sim: &mut Simulation) {
     let cells = sim.resource::<Population>().size as f64 / sim.resource::<District>().density;
     let side = cells.sqrt().ceil() as u32;
     sim.insert_resource(News)
-        .prompts(include_str!("prompts/rules.j2"), include_str!("prompts/question.j2"))
         .lattice(Lattice::new(side, side, Borders::Torus, &[]))
         .shows::<Kind>()
         .carries::<Neighbours>()
-        .asks::<Choice>()
-        .policies::<Choice, Resident>()
+        .asks_all::<Choice, Resident, Words>(RULES, QUESTION)
         .records::<Kind>()
         .records::<Neighbours>()
         .add_systems(Phase::Start, settle_down.before(LatticeSystems))

@@ -4,6 +4,7 @@
 
 mod day;
 mod policy;
+mod scene;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,10 +14,14 @@ use throng_systems::prelude::*;
 use throng_systems::timeline::{
     AwakeSystems, Clock, ClockSystems, HOUR, Moment, Pace, Timed, Timeline,
 };
-use throng_systems::{Awake, ShowSystems, Shows, out_of_range, prompt_of, template_values};
+use throng_systems::{ShowSystems, Shows, TemplateValue, out_of_range, prompt_of, template_values};
 
 pub use day::{Itinerary, Places};
 pub use policy::{Choice, Company, News, Townsman};
+pub use scene::Scene;
+
+const RULES: &str = include_str!("prompts/rules.j2");
+const QUESTION: &str = include_str!("prompts/question.j2");
 
 /// The town.
 #[derive(Resource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,34 +62,27 @@ impl Settings for Town {
     }
 }
 
-/// A moment's result.
-#[derive(Columns, Clone, Debug, Default, PartialEq)]
-pub struct Scene {
-    /// The simulated time.
-    pub time: String,
-    /// People who were asked.
-    pub awake: i64,
-    /// People who spoke to someone.
-    pub spoke: i64,
-}
-
 /// The scenario as a command line offers it.
 pub fn scenario() -> Scenario {
     let about = "People go about their day by the clock and talk to whom they meet.";
-    Scenario::new::<Town, Townsman>("town", 1, about, town, |world, agent| {
-        prompt_of(
-            world,
-            agent,
-            |_| template_values! {},
-            |world, person| {
-                let company: Company = person.get().copied().unwrap_or_default();
-                let met: Vec<_> = company.met().map(|agent| agent.0).collect();
-                let time = world.resource::<Clock>().now().to_string();
-                let other = company.other.map(|agent| agent.0);
-                template_values! { time, place => company.place, other, met, greeted => company.greeted }
-            },
-        )
-    })
+    Scenario::new::<Town, Townsman>("town", 1, about, town, prompt_of::<Words>)
+}
+
+/// The values of the prompts.
+struct Words;
+
+impl Wording for Words {
+    fn rules(_: &World) -> TemplateValue {
+        template_values! {}
+    }
+
+    fn question(world: &World, person: EntityRef<'_>) -> TemplateValue {
+        let company: Company = person.get().copied().unwrap_or_default();
+        let met: Vec<_> = company.met().map(|agent| agent.0).collect();
+        let time = world.resource::<Clock>().now().to_string();
+        let other = company.other.map(|agent| agent.0);
+        template_values! { time, place => company.place, other, met }
+    }
 }
 
 /// Registers the scenario.
@@ -95,14 +93,12 @@ pub fn town(sim: &mut Simulation) {
     let places = Places::new(&settings, sim.resource::<Population>().size);
     sim.insert_resource(News)
         .insert_resource(places)
-        .prompts(include_str!("prompts/rules.j2"), include_str!("prompts/question.j2"))
         .timeline(Timeline { start, pace: Pace::Events, end })
         .letters::<u32>(MailRules::default())
         .shows::<Within>()
         .carries::<Itinerary>()
         .carries::<Company>()
-        .asks::<Choice>()
-        .policies::<Choice, Townsman>()
+        .asks_all::<Choice, Townsman, Words>(RULES, QUESTION)
         .records::<Company>()
         .add_systems(Phase::Start, day::plan)
         .add_systems(
@@ -110,7 +106,7 @@ pub fn town(sim: &mut Simulation) {
             day::meet.after(ShowSystems).after(AwakeSystems).after(DeliverSystems),
         )
         .add_systems(Phase::Update, (talk, day::go).chain())
-        .add_systems(Phase::Resolve, resolve.before(ClockSystems))
+        .add_systems(Phase::Resolve, scene::resolve.before(ClockSystems))
         .summarises::<Scene>();
 }
 
@@ -125,22 +121,6 @@ fn talk(mut people: Query<(&Reply<Choice>, &mut Company, &mut Outbox<u32>)>) {
             (Reply::Answered(_) | Reply::Failed(_) | Reply::NotAsked, _) => (),
         }
     }
-}
-
-fn resolve(
-    (mesh, clock): (Res<Mesh>, Res<Clock>),
-    mut summaries: ResMut<Summaries>,
-    people: Query<(&Awake, &Reply<Choice>, &Company)>,
-) -> Result<(), BevyError> {
-    let (mut awake, mut spoke) = (0, 0);
-    for (own, reply, company) in &people {
-        awake += i64::from(own.0);
-        spoke += i64::from(reply.answer() == Some(&Choice::Talk) && company.other.is_some());
-    }
-    let all = mesh.gather((awake, spoke))?;
-    let (awake, spoke) = all.iter().fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
-    summaries.add(EVERYONE, &Scene { time: clock.now().to_string(), awake, spoke });
-    Ok(())
 }
 
 #[cfg(test)]

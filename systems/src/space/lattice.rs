@@ -4,10 +4,11 @@ use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use throng_engine::stream::{Purpose, Stream, Streams};
-use throng_engine::{AgentId, Invariant, Mesh, Phase, Population, Round, Seed, Simulation, check};
+use throng_engine::{
+    AgentId, Invariant, Mesh, Permutation, Phase, Population, Round, Seed, Simulation, check,
+};
 
 use super::plane::Borders;
-use crate::assignment::Permutation;
 use crate::rows::each_in_order;
 
 const PLACES: Purpose = Purpose::new("lattice places");
@@ -139,7 +140,8 @@ impl Lattice {
         if agents > free {
             return Err(LatticeProblem::Full { agents, free });
         }
-        let order = Permutation::new(free.max(1), &Streams::new(seed, PLACES, 0));
+        let order =
+            Permutation::new(free.max(1), &mut Streams::new(seed, PLACES, 0).agent(AgentId(0)));
         let cells: Vec<Cell> =
             (0..agents).map(|agent| self.free[order.place(agent) as usize]).collect();
         cells.iter().zip(0..).for_each(|(cell, agent)| self.occupy(*cell, agent));

@@ -2,11 +2,12 @@
 
 use bevy_ecs::prelude::*;
 use throng_engine::stream::Purpose;
-use throng_engine::{AgentId, Exchanges, Phase, Pool, Population, Round, Seed, Simulation};
+use throng_engine::{
+    AgentId, Exchanges, Permutation, Phase, Pool, Population, Round, Seed, Simulation,
+};
 
 use super::clock::Clock;
 use super::moment::Moment;
-use crate::assignment::Permutation;
 use crate::environment::Within;
 
 const TURN: Purpose = Purpose::new("turn order");
@@ -119,7 +120,10 @@ fn rouse(
         TurnOrder::Simultaneous => Turn::Any,
         TurnOrder::ByGroup => Turn::Group(exchanges.current()),
         TurnOrder::Random => Turn::Drawn {
-            places: Permutation::new(population.size, &seed.streams(TURN, *round)),
+            places: Permutation::new(
+                population.size,
+                &mut seed.streams(TURN, *round).agent(AgentId(0)),
+            ),
             turn: exchanges.current().into(),
             turns: exchanges.max().into(),
             population: population.size,

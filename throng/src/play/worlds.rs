@@ -3,9 +3,12 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use throng_engine::record::Table;
-use throng_engine::{AgentRange, BLOCK, Digest, EngineError, Mesh, Simulation, SimulationSettings};
-use throng_systems::{Accounting, People, Populate, Templates};
+use throng_systems::engine::record::Table;
+use throng_systems::engine::reduce::Reduction;
+use throng_systems::engine::{
+    AgentRange, BLOCK, Digest, EngineError, Mesh, RoundRecord, Simulation, SimulationSettings,
+};
+use throng_systems::{Accounting, Cast, People, Populate, Templates};
 
 use super::{Plan, PlayError, people};
 
@@ -13,6 +16,10 @@ use super::{Plan, PlayError, people};
 pub(super) struct Played {
     pub(super) agents: Table,
     pub(super) summary: Table,
+    /// Further tables that the scenario keeps, by name.
+    pub(super) tables: Vec<(String, Table)>,
+    /// Why the run ends after this round, if the scenario says so.
+    pub(super) ended: Option<String>,
     pub(super) blocks: Vec<Digest>,
     pub(super) accounting: Accounting,
 }
@@ -38,7 +45,7 @@ struct Seat {
 
 /// All worlds of a run, in the order of their ranges.
 pub(super) struct Worlds {
-    cast: throng_systems::Cast,
+    cast: Cast,
     /// The first world lives on the calling thread, which is all there is without shards.
     first: Simulation,
     others: Vec<Seat>,
@@ -47,7 +54,7 @@ pub(super) struct Worlds {
 impl Worlds {
     /// Builds the worlds and spawns their agents.
     pub(super) fn new(plan: &Plan) -> Result<Self, PlayError> {
-        let ranges = ranges(plan.agents, plan.shards);
+        let ranges = ranges(plan.config.run.agents, plan.shards);
         let meshes =
             if ranges.len() == 1 { vec![Mesh::alone()] } else { Mesh::of_threads(ranges.len()) };
         let mut worlds =
@@ -73,9 +80,8 @@ impl Worlds {
     }
 
     /// The texts of all prompt templates.
-    pub(super) fn prompts_text(&mut self) -> Result<String, PlayError> {
-        self.first.start()?;
-        Ok(self.first.get_resource::<Templates>().map(Templates::text).unwrap_or_default())
+    pub(super) fn prompts_text(&self) -> String {
+        self.first.get_resource::<Templates>().map(Templates::text).unwrap_or_default()
     }
 
     /// Plays a round in every world.
@@ -85,8 +91,11 @@ impl Worlds {
         for seat in &self.others {
             if let Outcome::Round(later) = seat.outcome()? {
                 all.agents.append(later.agents);
+                for ((_, table), (_, more)) in all.tables.iter_mut().zip(later.tables) {
+                    table.append(more);
+                }
                 all.blocks.extend(later.blocks);
-                throng_engine::reduce::Reduction::merge(&mut all.accounting, &later.accounting);
+                all.accounting.merge(&later.accounting);
             }
         }
         Ok(all)
@@ -134,7 +143,7 @@ impl Drop for Seat {
 }
 
 fn build(plan: &Plan, range: AgentRange, mesh: Mesh) -> Result<Simulation, EngineError> {
-    let base = SimulationSettings::new(plan.seed, plan.agents);
+    let base = SimulationSettings::new(plan.config.run.seed, plan.config.run.agents);
     let mut world = Simulation::new(SimulationSettings { range, threads: plan.threads, ..base })?;
     world.join(mesh);
     (plan.prepared.insert)(&mut world);
@@ -146,7 +155,9 @@ fn build(plan: &Plan, range: AgentRange, mesh: Mesh) -> Result<Simulation, Engin
 fn play(world: &mut Simulation) -> Result<Played, EngineError> {
     let record = world.round()?;
     let accounting = world.get_resource::<Accounting>().copied().unwrap_or_default();
-    Ok(Played { agents: record.agents, summary: record.summary, blocks: record.blocks, accounting })
+    let ended = world.ended().map(str::to_owned);
+    let RoundRecord { agents, summary, tables, blocks, .. } = record;
+    Ok(Played { agents, summary, tables, ended, blocks, accounting })
 }
 
 /// The population in at most `shards` ranges of about equal length, cut at blocks.
