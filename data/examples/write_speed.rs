@@ -207,7 +207,7 @@ fn cpu_ns() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
     let hundredths = after_name.split_whitespace().skip(11).take(2);
-    hundredths.filter_map(|time| time.parse::<f64>().ok()).sum::<f64>() * 1e7
+    hundredths.filter_map(|text| text.parse::<f64>().ok()).sum::<f64>() * 1e7
 }
 
 fn sample(begun: Begun, rows: usize, bytes: u64) -> Sample {

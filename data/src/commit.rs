@@ -6,12 +6,12 @@ use crate::error::{Error, Result};
 use crate::layout::{COMMITS, TMP, check_round, commit_path, commit_round};
 use crate::{SCHEMA_VERSION, json};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Largest commit record that is read, far above the files of [`crate::SHARD_MAX`] shards.
 pub const RECORD_BYTES_MAX: u64 = 64 << 20;
@@ -163,14 +163,15 @@ impl CommitRecord {
         self.accounting.check(self.round)
     }
 
-    /// Creates the record in `run` unless the round is committed already.
+    /// Creates the record in `run` unless the round is committed already. `folders` are those into
+    /// which files of the round were moved.
     ///
     /// # Errors
     /// [`Error::Fenced`] where another attempt has committed the round.
-    pub(crate) fn create(&self, run: &Path) -> Result<()> {
+    pub(crate) fn create(&self, run: &Path, folders: &BTreeSet<PathBuf>) -> Result<()> {
         self.check()?;
         let path = commit_path(run, self.round);
-        match create_if_absent(&run.join(TMP), &path, &json::pretty(self))? {
+        match create_if_absent(&run.join(TMP), &path, &json::pretty(self), folders)? {
             Created::New => Ok(()),
             Created::Existed => same_attempt(run, &read_commit(run, self.round)?, &self.attempt),
         }
@@ -251,8 +252,7 @@ mod tests {
 
     #[test]
     fn attempts_differ() {
-        let ids: std::collections::BTreeSet<AttemptId> =
-            (0..1_000).map(|_| AttemptId::unique()).collect();
+        let ids: BTreeSet<AttemptId> = (0..1_000).map(|_| AttemptId::unique()).collect();
         assert_eq!(ids.len(), 1_000);
     }
 

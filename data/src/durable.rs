@@ -4,8 +4,10 @@ use crate::error::{Error, Result};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 /// Whether a file was created or had been there before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +22,28 @@ pub(crate) fn sync_folder(path: &Path) -> Result<()> {
     folder.sync_all().map_err(|error| Error::io("flush", path, error))
 }
 
-/// Makes the folders that hold `paths` durable, each once.
-pub(crate) fn sync_parents<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<()> {
-    let parents: BTreeSet<&Path> = paths.filter_map(Path::parent).collect();
-    parents.into_iter().try_for_each(sync_folder)
+/// Waits for several flushes at once, which a file system joins into few writes of its journal.
+/// Returns the first failure in the order of the items.
+pub(crate) fn together<T: Sync>(
+    items: &[T],
+    flush: impl Fn(&T) -> Result<()> + Sync,
+) -> Result<()> {
+    let Some((first, others)) = items.split_first() else { return Ok(()) };
+    thread::scope(|scope| {
+        let flush = &flush;
+        let spawn = |item| thread::Builder::new().spawn_scoped(scope, move || flush(item)).ok();
+        let others: Vec<_> = others.iter().map(|item| (item, spawn(item))).collect();
+        let mut result = flush(first);
+        for (item, thread) in others {
+            // Without a thread for it, an item has its turn here.
+            let flushed = match thread {
+                Some(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                None => flush(item),
+            };
+            result = result.and(flushed);
+        }
+        result
+    })
 }
 
 /// Creates a folder where there is none; returns whether it did.
@@ -81,15 +101,22 @@ pub(crate) fn replace(tmp: &Path, target: &Path, bytes: &[u8]) -> Result<()> {
     let file = TmpFile::new(tmp, &file_name(target));
     file.fill(bytes)?;
     rename(file.path(), target)?;
-    sync_parents([target].into_iter())
+    target.parent().map_or(Ok(()), sync_folder)
 }
 
-/// Creates a small file whole, unless one of that name exists.
-pub(crate) fn create_if_absent(tmp: &Path, target: &Path, bytes: &[u8]) -> Result<Created> {
+/// Creates a small file whole, unless one of that name exists, after `folders` are durable.
+pub(crate) fn create_if_absent(
+    tmp: &Path,
+    target: &Path,
+    bytes: &[u8],
+    folders: &BTreeSet<PathBuf>,
+) -> Result<Created> {
     let file = TmpFile::new(tmp, &file_name(target));
-    file.fill(bytes)?;
+    let folders = folders.iter().map(|folder| Some(folder.as_path()));
+    let flushes: Vec<Option<&Path>> = std::iter::once(None).chain(folders).collect();
+    together(&flushes, |folder| folder.map_or_else(|| file.fill(bytes), sync_folder))?;
     let created = link_new(file.path(), target)?;
-    sync_parents([target].into_iter())?;
+    target.parent().map_or(Ok(()), sync_folder)?;
     Ok(created)
 }
 
@@ -150,8 +177,9 @@ mod tests {
         let tmp = folder.path().join("tmp");
         fs::create_dir(&tmp).unwrap();
         let target = folder.path().join("record");
-        assert_eq!(create_if_absent(&tmp, &target, b"first").unwrap(), Created::New);
-        assert_eq!(create_if_absent(&tmp, &target, b"second").unwrap(), Created::Existed);
+        let create = |bytes| create_if_absent(&tmp, &target, bytes, &BTreeSet::new()).unwrap();
+        assert_eq!(create(b"first"), Created::New);
+        assert_eq!(create(b"second"), Created::Existed);
         assert_eq!(fs::read(&target).unwrap(), b"first");
         assert_eq!(entries(&tmp), Vec::<String>::new());
         replace(&tmp, &target, b"third").unwrap();
@@ -165,14 +193,24 @@ mod tests {
         let tmp = folder.path().join("tmp");
         fs::create_dir(&tmp).unwrap();
         let target = folder.path().join("record");
-        let create = |name: u8| create_if_absent(&tmp, &target, &[name; 4096]).unwrap();
-        let won: Vec<Created> = std::thread::scope(|scope| {
+        let folders = BTreeSet::from([folder.path().to_owned(), tmp.clone()]);
+        let create = |name: u8| create_if_absent(&tmp, &target, &[name; 4096], &folders).unwrap();
+        let won: Vec<Created> = thread::scope(|scope| {
             let creators: Vec<_> = (0..8).map(|name| scope.spawn(move || create(name))).collect();
             creators.into_iter().map(|creator| creator.join().unwrap()).collect()
         });
         let winner = won.iter().position(|&created| created == Created::New).unwrap();
         assert_eq!(won.iter().filter(|&&created| created == Created::New).count(), 1);
         assert_eq!(fs::read(&target).unwrap(), [u8::try_from(winner).unwrap(); 4096]);
+    }
+
+    #[test]
+    fn nothing_appears_before_its_folders_are_durable() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("record");
+        let missing = BTreeSet::from([folder.path().to_owned(), folder.path().join("missing")]);
+        assert!(create_if_absent(folder.path(), &target, b"x", &missing).is_err());
+        assert_eq!(entries(folder.path()), Vec::<String>::new());
     }
 
     #[test]

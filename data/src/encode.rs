@@ -86,9 +86,13 @@ pub(crate) fn encode<W: Write + Send>(
     thread::scope(|scope| {
         // Made inside the scope: when the file fails, dropping the receiver ends the encoders.
         let (sender, receiver) = sync_channel(encoders * CHUNKS_WAITING);
-        for _ in 0..encoders {
+        for number in 0..encoders {
             let (job, sender) = (&job, sender.clone());
-            scope.spawn(move || job.work(&sender));
+            let begun = thread::Builder::new().spawn_scoped(scope, move || job.work(&sender));
+            // One encoder does the work of all, only later.
+            if let (0, Err(error)) = (number, begun) {
+                return Err(error.into());
+            }
         }
         drop(sender);
         append_all(file, groups, sources.len(), &receiver)

@@ -44,7 +44,7 @@ pub use round_writer::{ROUNDS_WAITING_MAX, RoundWriter};
 pub use rules::{
     AGENT, ANSWERED, FAILED_PREFIX, GROUP, GROUP_BY, NOT_ASKED, ROUND, STATUS, WHOLE_POPULATION,
 };
-pub use run_read::{ListedRun, RunDir, RunState, list_runs};
+pub use run_read::{ListedRun, RunDir, RunState, Standing, list_runs};
 pub use run_write::{NewRun, RoundOutput, TABLES_MAX, WritableRun};
 pub use schema::{ColumnSchema, Kind, NAME_BYTES_MAX, Schemas, TableSchema};
 pub use table::{CATEGORIES_MAX, COLUMNS_MAX, Column, Table, Values};

@@ -35,8 +35,19 @@ pub enum RunState {
 pub struct ListedRun {
     /// Its directory.
     pub path: PathBuf,
-    /// Its manifest and state, or why they cannot be told.
-    pub found: Result<(Manifest, RunState)>,
+    /// How it stands, or why that cannot be told.
+    pub standing: Result<Standing>,
+}
+
+/// What a run is and how far it has really come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// What the run is; its summary of commits may be a moment behind.
+    pub manifest: Manifest,
+    /// Whether somebody plays it.
+    pub state: RunState,
+    /// The last round that has a record; 0 is the population.
+    pub last_round: Option<u32>,
 }
 
 impl RunDir {
@@ -69,22 +80,20 @@ impl RunDir {
         Manifest::read(&self.path)
     }
 
-    /// Where the run stands.
+    /// What the run is and where it stands.
     ///
     /// # Errors
-    /// As [`RunDir::manifest`].
-    pub fn state(&self) -> Result<RunState> {
-        Ok(self.state_of(&self.manifest()?))
-    }
-
-    fn state_of(&self, manifest: &Manifest) -> RunState {
-        if is_locked(&self.path) {
+    /// As [`RunDir::manifest`] and [`RunDir::rounds`].
+    pub fn standing(&self) -> Result<Standing> {
+        let manifest = self.manifest()?;
+        let state = if is_locked(&self.path) {
             RunState::Running
         } else if manifest.status == RunStatus::Running {
             RunState::Crashed
         } else {
             RunState::Ended(manifest.status)
-        }
+        };
+        Ok(Standing { manifest, state, last_round: self.rounds()?.last().copied() })
     }
 
     /// The committed rounds, ascending; 0 is the population.
@@ -225,11 +234,8 @@ pub fn list_runs(folder: &Path) -> Result<Vec<ListedRun>> {
     for entry in fs::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
         let Ok(run) = RunDir::open(&path) else { continue };
-        let found = run.manifest().map(|manifest| {
-            let state = run.state_of(&manifest);
-            (manifest, state)
-        });
-        runs.push(ListedRun { path, found });
+        let standing = run.standing();
+        runs.push(ListedRun { path, standing });
     }
     runs.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(runs)

@@ -4,7 +4,7 @@ use crate::SCHEMA_VERSION;
 use crate::commit::{Accounting, AttemptId, CommitRecord, FileRecord, fence};
 use crate::describe::{self, describe};
 use crate::digest::sha256_hex;
-use crate::durable::{TmpFile, ensure_folder, rename, replace, sync_folder, sync_parents};
+use crate::durable::{TmpFile, ensure_folder, rename, replace, sync_folder, together};
 use crate::error::{Error, Result};
 use crate::layout::{
     COMMITS, CONFIG, DataFile, Folder, JOURNAL, RunId, TMP, check_round, commit_path,
@@ -16,16 +16,20 @@ use crate::run_read::RunDir;
 use crate::schema::Schemas;
 use crate::table::Table;
 use crate::time::Utc;
-use crate::writer::{Stamp, Written, write_table};
+use crate::writer::{Stamp, Written, flush, write_unflushed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::num::NonZero;
 use std::path::{Component, Path, PathBuf};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Runs of one configuration that may start within one second.
 const SAME_SECOND_MAX: u32 = 99;
+/// Least time between two summaries of the commits in the manifest. The records are the truth, and
+/// a short round must not wait for the disk twice.
+const SUMMARY_INTERVAL: Duration = Duration::from_secs(1);
 /// Tables of a round.
 pub const TABLES_MAX: usize = 64;
 
@@ -59,6 +63,13 @@ pub struct RoundOutput {
     pub wall_us: Option<u64>,
 }
 
+/// Files of a round in their places, and the folders that this changed.
+#[derive(Debug, Default)]
+struct Placed {
+    files: Vec<FileRecord>,
+    folders: BTreeSet<PathBuf>,
+}
+
 /// A run directory, locked.
 #[derive(Debug)]
 pub struct WritableRun {
@@ -70,6 +81,8 @@ pub struct WritableRun {
     generation: u64,
     attempt: AttemptId,
     encoders: usize,
+    /// When the manifest was replaced last.
+    noted: Instant,
     _lock: RunLock,
 }
 
@@ -129,6 +142,7 @@ impl WritableRun {
             generation: 1,
             attempt: AttemptId::unique(),
             encoders: thread::available_parallelism().map_or(1, NonZero::get),
+            noted: Instant::now(),
             _lock: lock,
         }
     }
@@ -208,6 +222,7 @@ impl WritableRun {
         let stamp = self.stamp(&output);
         let tables: Vec<Table> = output.tables.into_iter().filter(|t| t.rows() > 0).collect();
         self.promise(&tables)?;
+        let placed = self.write_files(tables, output.shard, &stamp)?;
         let record = CommitRecord {
             schema_version: SCHEMA_VERSION,
             round: output.round,
@@ -216,12 +231,14 @@ impl WritableRun {
             accounting: output.accounting,
             state_hash: output.state_hash,
             state: output.state.into_iter().map(|(name, value)| (name, value.into())).collect(),
-            files: self.write_files(tables, output.shard, &stamp)?,
+            files: placed.files,
             wall_us: output.wall_us,
         };
-        record.create(&self.path).inspect_err(|_| self.withdraw(&record))?;
+        record.create(&self.path, &placed.folders).inspect_err(|_| self.withdraw(&record))?;
         self.manifest.commits.add(&record);
-        self.set_status(self.manifest.status)?;
+        if self.noted.elapsed() >= SUMMARY_INTERVAL {
+            self.set_status(self.manifest.status)?;
+        }
         let present = self.present.len();
         self.present.extend(tables_of(&record));
         if self.present.len() > present {
@@ -237,6 +254,7 @@ impl WritableRun {
     pub fn set_status(&mut self, status: RunStatus) -> Result<()> {
         self.manifest.status = status;
         self.manifest.updated = Utc::now().iso();
+        self.noted = Instant::now();
         self.manifest.write(&self.path)
     }
 
@@ -286,38 +304,32 @@ impl WritableRun {
         }
     }
 
-    /// Writes all files to `tmp/`, then moves them into place, then makes their names durable.
-    fn write_files(
-        &self,
-        tables: Vec<Table>,
-        shard: u32,
-        stamp: &Stamp,
-    ) -> Result<Vec<FileRecord>> {
+    /// Writes all files to `tmp/`, makes them durable and moves them into place.
+    fn write_files(&self, tables: Vec<Table>, shard: u32, stamp: &Stamp) -> Result<Placed> {
         let tmp = self.path.join(TMP);
         let mut files = Vec::with_capacity(tables.len());
         for table in tables {
             let path = DataFile::new(table.name(), stamp.round, shard)?.path();
             let unfinished = TmpFile::new(&tmp, &path.replace('/', "-"));
-            let written = write_table(unfinished.path(), table, stamp, self.encoders)?;
+            let (file, written) = write_unflushed(unfinished.path(), table, stamp, self.encoders)?;
             let Written { rows, bytes, sha256 } = written;
-            files.push((unfinished, FileRecord { path, rows, bytes, sha256 }));
+            files.push((unfinished, file, FileRecord { path, rows, bytes, sha256 }));
         }
-        let mut new_folder = false;
-        for (unfinished, file) in &files {
+        together(&files, |(unfinished, file, _)| flush(unfinished.path(), file))?;
+        let mut placed = Placed::default();
+        for (unfinished, _, file) in files {
             let target = self.path.join(&file.path);
             if let Some(folder) = target.parent() {
-                new_folder |= ensure_folder(folder)?;
+                if ensure_folder(folder)? {
+                    placed.folders.insert(self.path.clone());
+                }
+                placed.folders.insert(folder.to_owned());
             }
             rename(unfinished.path(), &target)?;
+            placed.files.push(file);
         }
-        let mut records: Vec<FileRecord> = files.into_iter().map(|(_, file)| file).collect();
-        records.sort_by(|a, b| a.path.cmp(&b.path));
-        let targets: Vec<PathBuf> = records.iter().map(|file| self.path.join(&file.path)).collect();
-        sync_parents(targets.iter().map(PathBuf::as_path))?;
-        if new_folder {
-            sync_folder(&self.path)?;
-        }
-        Ok(records)
+        placed.files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(placed)
     }
 
     /// Removes the files of a round that could not be committed, unless a record is there after

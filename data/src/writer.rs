@@ -80,14 +80,30 @@ pub struct Written {
 /// # Errors
 /// [`Error::Io`] where the system refuses; what was written so far is left at `path`.
 pub fn write_table(path: &Path, table: Table, stamp: &Stamp, encoders: usize) -> Result<Written> {
+    let (file, written) = write_unflushed(path, table, stamp, encoders)?;
+    flush(path, &file)?;
+    Ok(written)
+}
+
+/// Makes a written file durable.
+pub(crate) fn flush(path: &Path, file: &File) -> Result<()> {
+    file.sync_all().map_err(|error| Error::io("flush", path, error))
+}
+
+/// Writes a table to a new file that is not durable yet.
+pub(crate) fn write_unflushed(
+    path: &Path,
+    table: Table,
+    stamp: &Stamp,
+    encoders: usize,
+) -> Result<(File, Written)> {
     let (schema, rows) = (table.schema(), table.rows());
     let file = File::create_new(path).map_err(|error| Error::io("create", path, error))?;
     let sources: Vec<Source> = table.into_columns().into_iter().map(Source::new).collect();
     let file = write_columns(HashingFile::new(file), &schema, &sources, rows, stamp, encoders)
         .map_err(|error| parquet_error(path, error))?;
     let (file, sha256, bytes) = file.finish();
-    file.sync_all().map_err(|error| Error::io("flush", path, error))?;
-    Ok(Written { rows: rows as u64, bytes, sha256 })
+    Ok((file, Written { rows: rows as u64, bytes, sha256 }))
 }
 
 fn write_columns(

@@ -20,25 +20,37 @@ pub struct Summaries {
 impl Summaries {
     /// Declares the type of the rows of this run.
     pub(crate) fn declare<C: Columns + 'static>(&mut self) {
-        let doc = "Group of agents; \"all\" is everyone.";
+        let column = |name, doc| ColumnSpec::new(name, doc, ColumnKind::Text);
         self.kind = Some(TypeId::of::<C>());
-        self.specs = vec![ColumnSpec::new("group", doc, ColumnKind::Text)];
+        self.specs = vec![
+            column("group_by", "Attribute that makes the group; \"all\" for everyone."),
+            column("group", "Value of the attribute in this group; \"all\" for everyone."),
+        ];
         self.specs.extend(C::columns());
         self.clear();
     }
 
-    /// Adds the row of a group.
+    /// Adds the row of everyone.
     ///
     /// # Panics
     /// If rows of this type were not declared with [`crate::Simulation::summarises`].
-    pub fn add<C: Columns + 'static>(&mut self, group: &str, row: &C) {
+    pub fn add<C: Columns + 'static>(&mut self, row: &C) {
+        self.add_group(EVERYONE, EVERYONE, row);
+    }
+
+    /// Adds the row of the agents whose attribute `group_by` (a column of people) is `group`.
+    ///
+    /// # Panics
+    /// If rows of this type were not declared with [`crate::Simulation::summarises`].
+    pub fn add_group<C: Columns + 'static>(&mut self, group_by: &str, group: &str, row: &C) {
         assert_eq!(self.kind, Some(TypeId::of::<C>()), "rows of a summary have the declared type");
-        let (groups, columns) =
-            self.table.columns.split_first_mut().expect("a declared summary has columns");
-        let Values::Text(groups) = &mut groups.values else {
-            unreachable!("the first column of a summary is text")
-        };
-        groups.push(group.to_owned());
+        let (names, columns) = self.table.columns.split_at_mut(2);
+        for (column, name) in names.iter_mut().zip([group_by, group]) {
+            let Values::Text(texts) = &mut column.values else {
+                unreachable!("the first columns of a summary are texts")
+            };
+            texts.push(name.to_owned());
+        }
         C::extend(std::iter::once(Some(row)), columns);
     }
 

@@ -2,8 +2,8 @@
 
 pub use bevy_ecs::prelude::*;
 pub use throng_engine::{
-    AgentId, Answer, Columns, Decimal, EVERYONE, Ending, Exchanges, Mesh, Phase, Pool, Population,
-    Round, Seed, Simulation, SimulationSettings, Summaries, Tables, reduce, stream::Purpose,
+    AgentId, Answer, Columns, Decimal, Ending, Exchanges, Mesh, Phase, Pool, Population, Round,
+    Seed, Simulation, SimulationSettings, Summaries, Tables, reduce, stream::Purpose,
 };
 
 pub use crate::{

@@ -25,7 +25,7 @@ fn leftovers_of_an_uncommitted_round_are_removed() {
     fs::write(at("journal/round-000003.log"), b"paid").unwrap();
     let before = RunDir::open(&path).unwrap().verify();
     assert_eq!(before.problems.len(), 5, "{:?}", before.problems);
-    assert_eq!(RunDir::open(&path).unwrap().state().unwrap(), RunState::Crashed);
+    assert_eq!(RunDir::open(&path).unwrap().standing().unwrap().state, RunState::Crashed);
 
     let mut run = WritableRun::open(&path).unwrap();
     assert!(!at("agents/round-000003.s00.parquet").exists());

@@ -2,6 +2,7 @@
 
 use crate::fixture::{new_run, output, played};
 use std::fs;
+use throng_data::RunStatus;
 
 fn read(run: &std::path::Path, name: &str) -> String {
     fs::read_to_string(run.join(name)).unwrap()
@@ -10,7 +11,8 @@ fn read(run: &std::path::Path, name: &str) -> String {
 #[test]
 fn the_generated_pages() {
     let out = tempfile::tempdir().unwrap();
-    let run = played(out.path(), "20261120-214530-two-thirds-7f3a91", 1);
+    let mut run = played(out.path(), "20261120-214530-two-thirds-7f3a91", 1);
+    run.set_status(RunStatus::Done).unwrap();
     insta::assert_snapshot!("views", read(run.path(), "views.sql"));
     insta::assert_snapshot!("readme", read(run.path(), "README.md"));
     insta::assert_snapshot!("schema", read(run.path(), "schema.json"));

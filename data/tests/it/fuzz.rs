@@ -85,7 +85,7 @@ impl Damage {
 /// Reads everything there is to read.
 fn read_all(run: &Path) {
     let Ok(reader) = RunDir::open(run) else { return };
-    let _ = reader.state();
+    let _ = reader.standing();
     let _ = reader.schemas();
     let _ = reader.commits();
     let _ = reader.read_people(Projection::All);

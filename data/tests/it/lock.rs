@@ -32,12 +32,12 @@ fn two_processes_cannot_write_one_run() {
     let Error::Locked { holder, .. } = &error else { panic!("{error}") };
     assert_eq!(*holder, format!("process {}", child.id()));
     let reader = RunDir::open(&path).unwrap();
-    assert_eq!(reader.state().unwrap(), RunState::Running);
+    assert_eq!(reader.standing().unwrap().state, RunState::Running);
     assert!(reader.verify().is_whole(), "reading needs no lock");
 
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!(reader.state().unwrap(), RunState::Crashed);
+    assert_eq!(reader.standing().unwrap().state, RunState::Crashed);
     WritableRun::open(&path).unwrap().commit(output(2)).unwrap();
 }
 

@@ -175,13 +175,13 @@ fn rounds_are_written_behind_in_order() {
     let run = writer.finish(RunStatus::Done).unwrap();
     assert_eq!(run.last_round(), Some(20));
     let reader = run.reader().unwrap();
-    assert_eq!(reader.state().unwrap(), RunState::Running, "this process holds it still");
+    assert_eq!(reader.standing().unwrap().state, RunState::Running, "this process holds it still");
     drop(run);
-    assert_eq!(reader.state().unwrap(), RunState::Ended(RunStatus::Done));
+    assert_eq!(reader.standing().unwrap().state, RunState::Ended(RunStatus::Done));
     assert!(reader.verify().is_whole());
     let runs = list_runs(out.path()).unwrap();
     assert_eq!(runs.len(), 1);
-    assert_eq!(runs[0].found.as_ref().unwrap().0.commits.last_round, Some(20));
+    assert_eq!(runs[0].standing.as_ref().unwrap().last_round, Some(20));
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn a_failure_behind_comes_out_with_the_next_round() {
     drop(writer);
     let reader = RunDir::open(&out.path().join("r")).unwrap();
     assert_eq!(reader.rounds().unwrap(), [0]);
-    assert_eq!(reader.state().unwrap(), RunState::Ended(RunStatus::Failed));
+    assert_eq!(reader.standing().unwrap().state, RunState::Ended(RunStatus::Failed));
     let mut writer = RoundWriter::start(WritableRun::open(reader.path()).unwrap()).unwrap();
     writer.submit(output(3)).unwrap();
     assert!(writer.finish(RunStatus::Done).is_err(), "the last failure comes out at the end");

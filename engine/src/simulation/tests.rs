@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::record::Values;
-use crate::{BLOCK, Columns, Decimal, EVERYONE, state_digest};
+use crate::{BLOCK, Columns, Decimal, state_digest};
 
 /// A number that every agent holds.
 #[derive(Component, Columns, Clone, Copy, Default)]
@@ -41,7 +41,7 @@ fn give(seed: Res<Seed>, round: Res<Round>, mut agents: Query<(&AgentId, &mut We
 fn sum(agents: Query<&Wealth>, mut summaries: ResMut<Summaries>) {
     let wealth = agents.iter().map(|wealth| wealth.0).sum();
     let poor = agents.iter().filter(|wealth| wealth.0 < 50).count() as i64;
-    summaries.add(EVERYONE, &Total { wealth, halves: [poor, agents.iter().len() as i64 - poor] });
+    summaries.add(&Total { wealth, halves: [poor, agents.iter().len() as i64 - poor] });
 }
 
 fn gifts(sim: &mut Simulation) {
@@ -98,7 +98,7 @@ fn recorded_columns_have_names_docs_and_labels() {
     assert_eq!(mood.spec.kind, crate::record::ColumnKind::Category(&["calm", "very_glad"]));
     assert_eq!(mood.spec.doc, "How the agent feels.");
     let names: Vec<_> = record.summary.columns.iter().map(|c| c.spec.name.as_str()).collect();
-    assert_eq!(names, ["group", "wealth", "halves_00", "halves_01"]);
+    assert_eq!(names, ["group_by", "group", "wealth", "halves_00", "halves_01"]);
     assert_eq!(record.summary.rows(), 1);
 }
 

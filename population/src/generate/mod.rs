@@ -278,7 +278,7 @@ impl Batch<'_> {
             .row(self.sample, row)
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
-        let shared = minijinja::context! { language => self.settings.language };
+        let shared = minijinja::context! { language => self.settings.language.as_str() };
         let mut user = self.prompts.render("user", minijinja::context! { attributes })?;
         if let Some(refused) = refused {
             user.push_str("\n\n");

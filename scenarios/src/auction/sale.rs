@@ -133,6 +133,6 @@ pub(super) fn hand_over(
     let best = mesh.total(best)?;
     let efficient = winner.is_some() && winner == best.first.map(|(_, bidder)| bidder);
     let best_value = best.first.map(|(value, _)| value);
-    summaries.add(EVERYONE, &Sale { winner, price, best_value, efficient, calls: till.calls });
+    summaries.add(&Sale { winner, price, best_value, efficient, calls: till.calls });
     Ok(())
 }

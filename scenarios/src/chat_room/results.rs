@@ -27,6 +27,6 @@ pub(super) fn resolve(
     for (present, said) in mesh.gather((own.present, own.said))? {
         all = ChatRound { present: all.present + present, said: all.said + said };
     }
-    summaries.add(EVERYONE, &all);
+    summaries.add(&all);
     Ok(())
 }

@@ -51,7 +51,7 @@ pub(super) fn resolve(
     }
     let day = mesh.total(day)?;
     news.infectious = day.infectious as f64 / population.size as f64;
-    summaries.add(EVERYONE, &day);
+    summaries.add(&day);
     if day.infectious == 0 {
         ending.end("nobody is infectious any more");
     }

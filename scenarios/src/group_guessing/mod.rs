@@ -129,7 +129,7 @@ fn resolve(
         let won = number.is_some() && number.as_ref().and_then(away) == closest;
         let row =
             GroupRound { reported: group.n() as i64, number: *number, target: news.target, won };
-        summaries.add(&format!("group:{}", place + 1), &row);
+        summaries.add_group("group", &(place + 1).to_string(), &row);
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The result of a round: the exact distribution of the numbers reported, the target and the winners.
 
 use serde::{Deserialize, Serialize};
+use throng_systems::engine::EVERYONE;
 use throng_systems::engine::reduce::{ArgMin, Cells, Groups, OrderFree, Reduction, reduce};
 use throng_systems::engine::{BLOCK, MeshError};
 use throng_systems::prelude::*;
@@ -99,23 +100,28 @@ pub(super) fn resolve(
     let everyone: GroupOf = &|_, _| 0;
     let tallies = game.tally(&news.rules, 1, everyone)?;
     let outcome = Outcome::of(&news.rules, &tallies[0].cells);
-    let mut add = |names: Vec<String>, tallies: &[Tally], group_of| -> Result<(), MeshError> {
+    let mut add = |by: &str,
+                   names: &[String],
+                   tallies: &[Tally],
+                   group_of|
+     -> Result<(), MeshError> {
         let firsts = game.first_winners(&outcome, names.len(), group_of)?;
         for ((name, tally), first) in names.iter().zip(tallies).zip(firsts) {
-            summaries.add(name, &(tally.accounting, game_round(tally, &outcome, first)));
+            summaries.add_group(by, name, &(tally.accounting, game_round(tally, &outcome, first)));
         }
         Ok(())
     };
-    add(vec![EVERYONE.to_owned()], &tallies, everyone)?;
+    add(EVERYONE, &[EVERYONE.to_owned()], &tallies, everyone)?;
     if models.names.len() > 1 {
         let group_of: GroupOf = &|model, _| usize::from(model.0);
-        let names: Vec<_> = models.names.iter().map(|name| format!("model:{name}")).collect();
-        add(names.clone(), &game.tally(&news.rules, names.len(), group_of)?, group_of)?;
+        let names = &models.names;
+        add("model", names, &game.tally(&news.rules, names.len(), group_of)?, group_of)?;
     }
     if backgrounds.len() > 1 {
         let group_of: GroupOf = &|_, background| background.0 as usize;
-        let names: Vec<_> = backgrounds.names().map(|name| format!("background:{name}")).collect();
-        add(names.clone(), &game.tally(&news.rules, names.len(), group_of)?, group_of)?;
+        let names: Vec<_> = backgrounds.names().map(str::to_owned).collect();
+        let tallies = game.tally(&news.rules, names.len(), group_of)?;
+        add("background_name", &names, &tallies, group_of)?;
     }
     news.means.push(outcome.mean.unwrap_or(f64::NAN));
     news.targets.push(outcome.target.unwrap_or(f64::NAN));

@@ -104,8 +104,7 @@ fn a_round_has_rows_for_everyone_each_model_and_each_background() {
     let records = played(game(SimulationSettings::new(7, PLAYERS)));
     let record = &records[0];
     let Values::Text(groups) = column(record, "group") else { panic!("groups are text") };
-    let expected =
-        ["all", "model:people", "model:noise", "background:economist", "background:artist"];
+    let expected = ["all", "people", "noise", "economist", "artist"];
     assert_eq!(groups, &expected);
     let Values::I64(n) = column(record, "n") else { panic!("counts are integers") };
     assert_eq!(n, &[20_000, 15_000, 5_000, 10_000, 10_000]);

@@ -32,8 +32,9 @@ pub(super) fn resolve(
     let all = mesh.total(all)?;
     for (model, Tally { players, points }) in models.refs().zip(all.iter()) {
         let mean = (*players > 0).then(|| *points as f64 / *players as f64);
-        summaries.add(
-            &format!("model:{}", models.name(model)),
+        summaries.add_group(
+            "model",
+            models.name(model),
             &Standing { players: *players as i64, points: mean },
         );
     }

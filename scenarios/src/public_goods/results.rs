@@ -28,7 +28,7 @@ pub(super) fn resolve(
         }));
     }
     let all = mesh.total(all)?;
-    summaries.add(EVERYONE, &PotRound { gave: all.n() as i64, mean: all.mean(), sd: all.sd() });
+    summaries.add(&PotRound { gave: all.n() as i64, mean: all.mean(), sd: all.sd() });
     Ok(())
 }
 

@@ -43,7 +43,7 @@ pub(super) fn resolve(
         }));
     }
     let town = mesh.total(town)?;
-    summaries.add(EVERYONE, &town);
+    summaries.add(&town);
     if town.movers == 0 {
         ending.end("nobody wants to move");
     }

@@ -29,6 +29,6 @@ pub(super) fn resolve(
     }
     let all = mesh.gather((awake, spoke))?;
     let (awake, spoke) = all.iter().fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
-    summaries.add(EVERYONE, &Scene { time: clock.now().to_string(), awake, spoke });
+    summaries.add(&Scene { time: clock.now().to_string(), awake, spoke });
     Ok(())
 }

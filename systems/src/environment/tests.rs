@@ -4,8 +4,7 @@ use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
 use throng_engine::reduce::Reduction;
 use throng_engine::{
-    AgentId, Columns, EVERYONE, Mesh, Phase, Pool, Population, Simulation, SimulationSettings,
-    Summaries,
+    AgentId, Columns, Mesh, Phase, Pool, Population, Simulation, SimulationSettings, Summaries,
 };
 
 use super::*;
@@ -110,7 +109,7 @@ fn report(
         let name = environments.path(group).unwrap().to_owned();
         let (names, story) = (names.0.len() as i64, story.0.clone());
         let row = Row { money: money.0, bid: bid.0, low: low.0, owner: owner.0, names, story };
-        summaries.add(&name, &row);
+        summaries.add_group("place", &name, &row);
     }
 }
 
@@ -221,7 +220,7 @@ fn listeners_hear_of_edges_changes_and_times_and_write_letters() {
         assert!(pool.threads() > 0);
         let own: u32 = agents.iter().map(|letters| letters.0).sum();
         let letters = mesh.gather(own)?.iter().sum();
-        summaries.add(EVERYONE, &SeenRow { seen: seen.0.join("; "), letters });
+        summaries.add(&SeenRow { seen: seen.0.join("; "), letters });
         Ok(())
     }
     /// What was heard so far.

@@ -4,8 +4,7 @@ use bevy_ecs::prelude::*;
 use proptest::prelude::*;
 use throng_engine::stream::Purpose;
 use throng_engine::{
-    AgentId, Columns, Decimal, EVERYONE, Phase, Round, Seed, Simulation, SimulationSettings,
-    Summaries,
+    AgentId, Columns, Decimal, Phase, Round, Seed, Simulation, SimulationSettings, Summaries,
 };
 
 use super::*;
@@ -127,7 +126,7 @@ fn events(sim: &mut Simulation, start: Moment) {
 
 fn tell(clock: Res<Clock>, counts: Res<Accounting>, mut summaries: ResMut<Summaries>) {
     let asked = counts.answered() as i64;
-    summaries.add(EVERYONE, &Hour { now: clock.now().to_string(), asked });
+    summaries.add(&Hour { now: clock.now().to_string(), asked });
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &ListArguments, results: &Results) -> Result<Exit, 
         let header = ["run", "state", "scenario", "agents", "rounds", "size"].map(str::to_owned);
         let rows: Vec<_> = std::iter::once(header.to_vec()).chain(runs.iter().map(row)).collect();
         results.lines(table(&rows));
-        for error in runs.iter().filter_map(|run| run.found.as_ref().err()) {
+        for error in runs.iter().filter_map(|run| run.standing.as_ref().err()) {
             note(&format!("warning: {error}"));
         }
     }
@@ -48,8 +48,8 @@ fn name(run: &ListedRun) -> String {
 }
 
 fn entry(run: &ListedRun) -> serde_json::Value {
-    match &run.found {
-        Ok((manifest, state)) => object(&run.path, manifest, *state),
+    match &run.standing {
+        Ok(standing) => object(&run.path, standing),
         Err(error) => {
             json!({ "run": name(run), "directory": run.path, "state": "broken", "error": error.to_string() })
         }
@@ -57,14 +57,14 @@ fn entry(run: &ListedRun) -> serde_json::Value {
 }
 
 fn row(run: &ListedRun) -> Vec<String> {
-    match &run.found {
-        Ok((manifest, state)) => vec![
+    match &run.standing {
+        Ok(standing) => vec![
             name(run),
-            state_name(*state).to_owned(),
-            manifest.origin.scenario.clone(),
-            grouped(manifest.origin.agents),
-            format!("{}/{}", rounds_committed(manifest), manifest.origin.rounds),
-            bytes_in_words(manifest.commits.bytes),
+            state_name(standing.state).to_owned(),
+            standing.manifest.origin.scenario.clone(),
+            grouped(standing.manifest.origin.agents),
+            format!("{}/{}", rounds_committed(standing), standing.manifest.origin.rounds),
+            bytes_in_words(standing.manifest.commits.bytes),
         ],
         Err(_) => vec![name(run), "broken".to_owned()],
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use throng_data::{Error, Manifest, RunDir, RunState, RunStatus};
+use throng_data::{Error, RunDir, RunState, RunStatus, Standing};
 
 /// A run that exists.
 #[derive(Args, Debug)]
@@ -54,21 +54,22 @@ pub(super) const fn state_name(state: RunState) -> &'static str {
 }
 
 /// Rounds that are committed; the population, round 0, is none.
-pub(super) fn rounds_committed(manifest: &Manifest) -> u32 {
-    manifest.commits.last_round.unwrap_or(0)
+pub(super) fn rounds_committed(standing: &Standing) -> u32 {
+    standing.last_round.unwrap_or(0)
 }
 
 /// A run as an object.
-pub(super) fn object(path: &Path, manifest: &Manifest, state: RunState) -> Value {
+pub(super) fn object(path: &Path, standing: &Standing) -> Value {
+    let manifest = &standing.manifest;
     let (origin, commits) = (&manifest.origin, &manifest.commits);
     json!({
         "run": manifest.run_id,
         "directory": path,
-        "state": state_name(state),
+        "state": state_name(standing.state),
         "scenario": origin.scenario,
         "agents": origin.agents,
         "rounds": origin.rounds,
-        "rounds_committed": rounds_committed(manifest),
+        "rounds_committed": rounds_committed(standing),
         "seed": origin.seed,
         "created": manifest.created,
         "updated": manifest.updated,

@@ -24,23 +24,24 @@ pub(super) struct StatusArguments {
 /// Shows what the manifest and the commit records say.
 pub(super) fn run(arguments: &StatusArguments, results: &Results) -> Result<Exit, Failure> {
     let run = arguments.run.open()?;
-    let (manifest, state) = (run.manifest()?, run.state()?);
-    let last = last_figures(&run, rounds_committed(&manifest))?;
+    let standing = run.standing()?;
+    let last = last_figures(&run, rounds_committed(&standing))?;
     if arguments.json {
-        let mut object = object(run.path(), &manifest, state);
+        let mut object = object(run.path(), &standing);
         object["schema"] = SCHEMA.into();
         object["kind"] = "status".into();
         object["last_round"] = last.map_or(serde_json::Value::Null, |row| row.json());
         results.line(&object.to_string());
         return Ok(Exit::Done);
     }
+    let manifest = &standing.manifest;
     let (origin, commits) = (&manifest.origin, &manifest.commits);
-    let rounds = format!("{} of {}", rounds_committed(&manifest), origin.rounds);
+    let rounds = format!("{} of {}", rounds_committed(&standing), origin.rounds);
     let size = format!("{} in {} files", bytes_in_words(commits.bytes), commits.files);
     let hash = commits.state_hash.clone().unwrap_or_else(|| "none yet".to_owned());
     let rows = [
         ("run", manifest.run_id.clone()),
-        ("state", state_name(state).to_owned()),
+        ("state", state_name(standing.state).to_owned()),
         ("scenario", format!("{} {}", origin.scenario, origin.scenario_version)),
         ("agents", grouped(origin.agents)),
         ("rounds", rounds),
