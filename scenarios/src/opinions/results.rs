@@ -45,7 +45,6 @@ pub(super) fn resolve(
     }
     let (moments, n) = (all.moments(), all.n());
     let largest = largest as f64 / n as f64;
-    summaries
-        .add(EVERYONE, &OpinionRound { mean: moments.mean(), sd: moments.sd(), clusters, largest });
+    summaries.add(&OpinionRound { mean: moments.mean(), sd: moments.sd(), clusters, largest });
     Ok(())
 }
