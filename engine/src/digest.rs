@@ -57,16 +57,16 @@ fn block(columns: &[Column], start: usize, end: usize) -> Digest {
 fn write_values(values: &Values, start: usize, end: usize, bytes: &mut Vec<u8>) {
     match values {
         Values::I32(values) => {
-            values[start..end].iter().for_each(|v| bytes.extend(v.to_le_bytes()))
+            values[start..end].iter().for_each(|v| bytes.extend(v.to_le_bytes()));
         }
         Values::I64(values) => {
-            values[start..end].iter().for_each(|v| bytes.extend(v.to_le_bytes()))
+            values[start..end].iter().for_each(|v| bytes.extend(v.to_le_bytes()));
         }
         Values::F32(values) => {
-            values[start..end].iter().for_each(|v| bytes.extend(v.to_le_bytes()))
+            values[start..end].iter().for_each(|v| bytes.extend(v.to_le_bytes()));
         }
         Values::F64(values) => {
-            values[start..end].iter().for_each(|v| bytes.extend(v.to_le_bytes()))
+            values[start..end].iter().for_each(|v| bytes.extend(v.to_le_bytes()));
         }
         Values::Bool(values) => bytes.extend(values[start..end].iter().map(|&v| u8::from(v))),
         Values::Category(values) => bytes.extend(&values[start..end]),

@@ -55,7 +55,7 @@ impl Permutation {
     }
 }
 
-/// The finaliser of MurmurHash3 over value and key.
+/// The finaliser of `MurmurHash3` over value and key.
 const fn mix(value: u32, key: u32) -> u64 {
     let mut hash = value ^ key;
     hash = (hash ^ (hash >> 16)).wrapping_mul(0x85EB_CA6B);

@@ -32,7 +32,9 @@ impl Recorder {
             let (columns, others) = rest.split_at_mut(specs.len());
             append(world, columns);
             if let Some(places) = &places {
-                columns.iter_mut().for_each(|column| column.scatter(places));
+                for column in columns.iter_mut() {
+                    column.scatter(places);
+                }
             }
             rest = others;
         }

@@ -59,8 +59,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let miss = report.margins.iter().map(|margin| margin.largest_miss).fold(0.0, f64::max);
     let lines = format!(
         "{size} people, {threads} threads: prepared in {prepared:?}, drawn in {:?}; drawn again and compared in {:?}; largest miss {miss:.2}\n",
-        drawn - prepared,
-        start.elapsed() - drawn
+        drawn.saturating_sub(prepared),
+        start.elapsed().saturating_sub(drawn)
     );
     std::io::Write::write_all(&mut std::io::stdout(), lines.as_bytes())?;
     Ok(())

@@ -97,7 +97,7 @@ fn kind(planner: &mut Planner<'_>, place: usize, attribute: &Attribute, key: &st
                 planner.formulas.insert(place, formula);
             }
             Err(message) => {
-                planner.problem(format!("{key}.derived"), message, "mend the expression")
+                planner.problem(format!("{key}.derived"), message, "mend the expression");
             }
         }
         number

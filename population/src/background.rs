@@ -111,21 +111,16 @@ impl Backgrounds {
                 text.lines().position(|line| line.contains(name.as_str())).map(|line| line + 1);
             return Err(refuse(line, format!("there is no attribute `{name}`")));
         }
-        let mut when = Vec::new();
-        for (attribute, category) in &wording.when {
-            let found = sampler.columns().enumerate().find(|(_, column)| column.name == attribute);
-            let code = found.and_then(|(place, column)| {
-                Some((place, column.categories?.iter().position(|name| name == category)?))
-            });
-            let (place, code) = code.ok_or_else(|| {
+        let when = wording.when.iter().map(|(attribute, category)| {
+            condition(sampler, attribute, category).ok_or_else(|| {
                 Problem::new(
                     format!("{key}.when"),
                     format!("there is no `{attribute}` = `{category}`"),
                     "name an attribute and one of its categories",
                 )
-            })?;
-            when.push((place, code as u16));
-        }
+            })
+        });
+        let when = when.collect::<std::result::Result<_, Problem>>()?;
         Ok(Prepared { name, weight: wording.weight, when })
     }
 
@@ -204,4 +199,11 @@ impl Sampler {
             (attribute.name.as_str(), self.value(place, values, row))
         })
     }
+}
+/// The places of an attribute and of one of its categories, where there are such.
+fn condition(sampler: &Sampler, attribute: &str, category: &str) -> Option<(usize, u16)> {
+    let (place, column) =
+        sampler.columns().enumerate().find(|(_, column)| column.name == attribute)?;
+    let code = column.categories?.iter().position(|name| name == category)?;
+    Some((place, code as u16))
 }

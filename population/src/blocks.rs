@@ -225,10 +225,10 @@ fn forbid(
             continue;
         }
         let key = format!("constraint.{rule}.require");
-        for cell in 0..weights.len() {
+        for (cell, weight) in weights.iter_mut().enumerate() {
             match rule_holds(planner, rule, attributes, columns, cell) {
                 Ok(true) => {}
-                Ok(false) => weights[cell] = 0.0,
+                Ok(false) => *weight = 0.0,
                 Err(message) => {
                     planner.problem(key, message, "mend the expression");
                     return None;

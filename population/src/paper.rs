@@ -1,6 +1,6 @@
-//! Reads the JSON form in which AgentScope's large-scale simulations give a population.
+//! Reads the JSON form in which `AgentScope`'s large-scale simulations give a population.
 //!
-//! "Very Large-Scale Multi-Agent Simulation in AgentScope", arXiv 2407.17789: `total_num` people, and
+//! "Very Large-Scale Multi-Agent Simulation in `AgentScope`", arXiv 2407.17789: `total_num` people, and
 //! `distributions` with `distribution_name` or `name`, each of categories with a `percentage` of 1 and optional
 //! `attributes` that the category sets.
 

@@ -380,7 +380,10 @@ impl Report {
         }
         match self.alike {
             Some(alike) => {
-                _ = writeln!(text, "\n{alike} people have another one like them in every attribute")
+                _ = writeln!(
+                    text,
+                    "\n{alike} people have another one like them in every attribute"
+                );
             }
             None => text.push_str("\npeople alike were not counted: there are too many\n"),
         }

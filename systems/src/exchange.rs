@@ -124,8 +124,7 @@ fn account<A: Answer + Columns>(
 ) -> Result<(), BevyError> {
     let mut total = Accounting::default();
     for replies in replies.contiguous_iter()? {
-        let counts =
-            reduce(&pool, replies, &Accounting::default(), |counts, chunk| counts.add(chunk));
+        let counts = reduce(&pool, replies, &Accounting::default(), Accounting::add);
         throng_engine::reduce::Reduction::merge(&mut total, &counts);
     }
     check(

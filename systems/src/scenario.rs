@@ -250,7 +250,7 @@ impl fmt::Debug for Scenario {
         f.debug_struct("Scenario")
             .field("name", &self.name)
             .field("version", &self.version)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

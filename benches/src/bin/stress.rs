@@ -68,7 +68,7 @@ fn raw_loop(agents: u64, rounds: u32) -> f64 {
         timed(agents, || {
             let mut sum = 0_i64;
             for (number, memory) in numbers.iter_mut().zip(&mut memories) {
-                *number = (*number + target) / 2;
+                *number = i32::midpoint(*number, target);
                 memory.copy_within(..5, 1);
                 memory[0] = *number;
                 sum += i64::from(*number);

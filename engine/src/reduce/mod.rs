@@ -83,4 +83,5 @@ pub fn merge_all<'a, R: Reduction>(empty: &R, partials: impl IntoIterator<Item =
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "exact results are compared as they are")]
 mod tests;

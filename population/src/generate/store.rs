@@ -54,8 +54,8 @@ impl FolderStore {
     }
 
     fn path(&self, address: &str) -> PathBuf {
-        let shelf: String = address.chars().take(2).collect();
-        self.folder.join(shelf).join(address)
+        let folder: String = address.chars().take(2).collect();
+        self.folder.join(folder).join(address)
     }
 }
 

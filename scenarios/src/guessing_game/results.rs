@@ -181,8 +181,8 @@ impl Game<'_, '_, '_> {
                 // Winners are few: whole blocks without one are passed over at the speed of memory.
                 for start in (0..replies.len()).step_by(BLOCK) {
                     let block = start..(start + BLOCK).min(replies.len());
-                    if replies[block.clone()].iter().any(|reply| outcome.wins(reply)) {
-                        for place in block.filter(|place| outcome.wins(&replies[*place])) {
+                    if replies[block.clone()].iter().any(|reply| outcome.wins(*reply)) {
+                        for place in block.filter(|place| outcome.wins(replies[*place])) {
                             let group = group_of(models[place], backgrounds[place]);
                             winners.group(group).add(ids[place], ());
                         }
@@ -207,7 +207,7 @@ struct Outcome {
 impl Outcome {
     /// Whether a reply is one of the winning numbers, of which there are at most two.
     #[inline]
-    fn wins(&self, reply: &Reply<Guess>) -> bool {
+    fn wins(&self, reply: Reply<Guess>) -> bool {
         let (first, last) = (self.winning.first(), self.winning.last());
         reply.answer().is_some_and(|guess| Some(&guess.0) == first || Some(&guess.0) == last)
     }
@@ -245,8 +245,8 @@ fn game_round(tally: &Tally, outcome: &Outcome, winners: FirstWinner) -> GameRou
         max: end(cells.iter().next_back()),
         target: outcome.target,
         winning: outcome.winning.first().map(|winning| winning.to_f64()),
-        winners: winners.best().map_or(0, |(_, _, count)| count as i64),
-        first_winner: winners.best().map(|(_, agent, _)| i64::from(agent.0)),
+        winners: winners.best().map_or(0, |((), _, count)| count as i64),
+        first_winner: winners.best().map(|((), agent, _)| i64::from(agent.0)),
         bin,
     }
 }

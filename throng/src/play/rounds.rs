@@ -26,7 +26,8 @@ pub fn play(plan: Plan, stop: StopFlag, watch: &mut dyn Watch) -> Result<RunEnd,
     };
     let mut run = WritableRun::create(&plan.out, new)?;
     run.commit(before_first_round(&plan, people))?;
-    let directory = run.path().to_owned();
+    // As the user wrote it, which is shorter than where it really is.
+    let directory = plan.out.join(&plan.run_id);
     watch.started(&RunHead {
         run_id: plan.run_id.clone(),
         directory: directory.clone(),

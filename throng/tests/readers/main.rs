@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 /// A folder with a run of 1,000 agents in `runs/demo`.
 fn folder_with_run() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder can be made");
     let output = Command::new(env!("CARGO_BIN_EXE_throng"))
         .args([
             "run",
@@ -22,7 +22,7 @@ fn folder_with_run() -> TempDir {
         ])
         .current_dir(folder.path())
         .output()
-        .unwrap();
+        .expect("the program runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     folder
 }
@@ -51,8 +51,11 @@ mod with_python {
 
     /// The output of a program, which must succeed.
     fn run(folder: &Path, program: &str) -> String {
-        let output =
-            Command::new(python()).args(["-c", program]).current_dir(folder).output().unwrap();
+        let output = Command::new(python())
+            .args(["-c", program])
+            .current_dir(folder)
+            .output()
+            .expect("Python runs");
         let (out, err) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{program}\n{out}\n{err}");
@@ -74,7 +77,8 @@ mod with_python {
     fn the_run_s_own_readme_snippets_run() {
         let folder = folder_with_run();
         let run_folder = folder.path().join("runs/demo");
-        let readme = std::fs::read_to_string(run_folder.join("README.md")).unwrap();
+        let readme =
+            std::fs::read_to_string(run_folder.join("README.md")).expect("a run describes itself");
         let snippets = snippets(&readme, "python");
         assert!(!snippets.is_empty());
         for snippet in snippets {
