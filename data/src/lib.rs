@@ -11,6 +11,7 @@ mod digest;
 mod durable;
 mod encode;
 mod error;
+mod journal;
 mod json;
 mod layout;
 mod lock;
@@ -21,6 +22,7 @@ mod rules;
 mod run_read;
 mod run_write;
 mod schema;
+mod stream;
 mod table;
 mod text;
 mod time;
@@ -30,6 +32,11 @@ pub use commit::{Accounting, AttemptId, Bits, CommitRecord, FileRecord, RECORD_B
 pub use digest::{sha256_file, sha256_hex};
 pub use encode::{ENCODERS_MAX, ROW_GROUP_ROWS};
 pub use error::{Error, Fault, Result};
+pub use journal::{
+    AppendError, CALLS, CHOICES_MAX, Call, Choice, Cut, DUPLICATE, Finish, JOURNAL_VERSION, Journal,
+    JournalCompletion, JournalKey, JournalRecord, ModelNames, Opening, QUEUE_RECORDS_MAX,
+    RECORD_TEXT_BYTES_MAX, RecordedCalls, SEGMENT_BYTES_MAX, Tokens, find_call, fuzz,
+};
 pub use layout::{AGENTS, DataFile, PEOPLE, ROUND_MAX, ROUNDS, RUN_ID_BYTES_MAX, RunId, SHARD_MAX};
 pub use manifest::{
     AnswerColumn, CommitSummary, MANIFEST_BYTES_MAX, Manifest, ModelOrigin, Origin, Parent,

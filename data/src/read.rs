@@ -23,6 +23,8 @@ use std::path::{Path, PathBuf};
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 32_768;
+/// Rows visited at a time; with a long text in each they are still a few megabytes.
+const VISITED_ROWS: usize = 4_096;
 
 /// Which columns to read.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +59,34 @@ pub(crate) fn read_files(
         })?;
     }
     Table::new(&schema.name, collectors.into_iter().map(Collector::finish).collect())
+}
+
+/// Hands the rows of a file of the table `schema` to `each`, some thousands at a time.
+///
+/// # Errors
+/// [`Error::Corrupt`] where the file is not what the schema says, and whatever `each` fails with.
+pub(crate) fn visit_file(
+    path: &Path,
+    schema: &TableSchema,
+    each: &mut dyn FnMut(&Table) -> Result<()>,
+) -> Result<()> {
+    guarded(path, || {
+        let builder = open(path, PageIndexPolicy::Skip)?;
+        check_names(path, schema, &builder)?;
+        let corrupt = |problem: String| Error::corrupt(path, problem);
+        let batches = builder.with_batch_size(VISITED_ROWS).build();
+        for batch in batches.map_err(|error| corrupt(error.to_string()))? {
+            let batch = batch.map_err(|error| corrupt(error.to_string()))?;
+            let mut columns = Vec::with_capacity(schema.columns.len());
+            for (column, array) in schema.columns.iter().zip(batch.columns()) {
+                let mut collector = Collector::new(column.clone());
+                collector.push(array).map_err(corrupt)?;
+                columns.push(collector.finish());
+            }
+            each(&Table::new(&schema.name, columns)?)?;
+        }
+        Ok(())
+    })
 }
 
 /// Decodes little more than the rows of one agent.

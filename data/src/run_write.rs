@@ -6,6 +6,7 @@ use crate::describe::{self, describe};
 use crate::digest::sha256_hex;
 use crate::durable::{TmpFile, ensure_folder, rename, replace, sync_folder, sync_parents};
 use crate::error::{Error, Result};
+use crate::journal::{CALLS, Cut, Journal, ModelNames, Opening, write_calls};
 use crate::layout::{COMMITS, CONFIG, DataFile, Folder, JOURNAL, RunId, TMP, check_round};
 use crate::lock::RunLock;
 use crate::manifest::{CommitSummary, Manifest, Origin, RunStatus};
@@ -20,6 +21,7 @@ use std::fs;
 use std::io;
 use std::num::NonZero;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 
 /// Runs of one configuration that may start within one second.
@@ -68,6 +70,8 @@ pub struct WritableRun {
     generation: u64,
     attempt: AttemptId,
     encoders: usize,
+    /// The journal, and the names of its models.
+    journal: Option<(Arc<Journal>, Vec<ModelNames>)>,
     _lock: RunLock,
 }
 
@@ -127,6 +131,7 @@ impl WritableRun {
             generation: 1,
             attempt: AttemptId::unique(),
             encoders: thread::available_parallelism().map_or(1, NonZero::get),
+            journal: None,
             _lock: lock,
         }
     }
@@ -165,6 +170,24 @@ impl WritableRun {
     /// Marks all further commits as made by that generation of hosts.
     pub fn set_generation(&mut self, generation: u64) {
         self.generation = generation;
+    }
+
+    /// Opens the run's journal. From now on a commit turns the completions of its round into the
+    /// table [`CALLS`] and removes them from the journal once the commit record exists; `models` are
+    /// the names that its rows have. Also returns what a writer that died left torn.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] with file and offset where completions were lost that had been durable.
+    pub fn open_journal(
+        &mut self,
+        models: Vec<ModelNames>,
+        opening: Opening,
+    ) -> Result<(Arc<Journal>, Vec<Cut>)> {
+        let (journal, cuts) =
+            Journal::open(&self.path.join(JOURNAL), self.last_round(), opening)?;
+        let journal = Arc::new(journal);
+        self.journal = Some((Arc::clone(&journal), models));
+        Ok((journal, cuts))
     }
 
     /// The run directory.
@@ -218,6 +241,10 @@ impl WritableRun {
             wall_us: output.wall_us,
         };
         record.create(&self.path)?;
+        // Only now: until the record exists, the journal is where the round's completions are.
+        if let Some((journal, _)) = &self.journal {
+            journal.trim(record.round)?;
+        }
         self.manifest.commits.add(&record);
         self.set_status(self.manifest.status)?;
         let present = self.present.len();
@@ -286,13 +313,14 @@ impl WritableRun {
 
     /// Writes all files to `tmp/`, then moves them into place, then makes their names durable.
     fn write_files(
-        &self,
+        &mut self,
         tables: Vec<Table>,
         shard: u32,
         stamp: &Stamp,
     ) -> Result<Vec<FileRecord>> {
         let tmp = self.path.join(TMP);
-        let mut files = Vec::with_capacity(tables.len());
+        let mut files = Vec::with_capacity(tables.len() + 1);
+        files.extend(self.write_calls(shard, stamp)?);
         for table in tables {
             let path = DataFile::new(table.name(), stamp.round, shard)?.path();
             let unfinished = TmpFile::new(&tmp, &path.replace('/', "-"));
@@ -316,6 +344,23 @@ impl WritableRun {
             sync_folder(&self.path)?;
         }
         Ok(records)
+    }
+
+    /// Writes the completions of a round, as the journal has them, to `tmp/`.
+    fn write_calls(&mut self, shard: u32, stamp: &Stamp) -> Result<Option<(TmpFile, FileRecord)>> {
+        let Some((journal, models)) = &self.journal else { return Ok(None) };
+        let path = DataFile::new(CALLS, stamp.round, shard)?.path();
+        let unfinished = TmpFile::new(&self.path.join(TMP), &path.replace('/', "-"));
+        let Some((schema, written)) = write_calls(journal, models, unfinished.path(), stamp)? else {
+            return Ok(None);
+        };
+        let mut schemas = self.schemas.clone();
+        if schemas.admit(schema)? {
+            describe::write_schema(&self.path, &schemas)?;
+            self.schemas = schemas;
+        }
+        let Written { rows, bytes, sha256 } = written;
+        Ok(Some((unfinished, FileRecord { path, rows, bytes, sha256 })))
     }
 
     /// Removes what a dead process left: everything in `tmp/`, and data files of this crate's

@@ -109,7 +109,7 @@ fn write_columns(
 }
 
 /// Tells a full disk from columns that cannot be encoded.
-fn parquet_error(path: &Path, error: ParquetError) -> Error {
+pub(crate) fn parquet_error(path: &Path, error: ParquetError) -> Error {
     match error {
         ParquetError::External(source) => match source.downcast::<io::Error>() {
             Ok(source) => Error::io("write", path, *source),
@@ -119,7 +119,8 @@ fn parquet_error(path: &Path, error: ParquetError) -> Error {
     }
 }
 
-fn properties(schema: &TableSchema, stamp: &Stamp) -> parquet::errors::Result<WriterProperties> {
+/// How a table is encoded.
+pub(crate) fn properties(schema: &TableSchema, stamp: &Stamp) -> parquet::errors::Result<WriterProperties> {
     let mut builder = WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
