@@ -38,12 +38,13 @@ fn field(column: &ColumnSchema) -> Field {
 /// A column whose values have been handed over to Arrow buffers.
 #[derive(Debug)]
 pub(crate) struct Source {
-    values: SourceValues,
-    valid: Option<Vec<bool>>,
+    pub(crate) values: SourceValues,
+    pub(crate) valid: Option<Vec<bool>>,
 }
 
+/// The variants of [`Values`] in buffers that slices can share.
 #[derive(Debug)]
-enum SourceValues {
+pub(crate) enum SourceValues {
     I32(ScalarBuffer<i32>),
     I32Repeat(ScalarBuffer<i32>),
     I64(ScalarBuffer<i64>),
@@ -52,8 +53,8 @@ enum SourceValues {
     F64(ScalarBuffer<f64>),
     Bool(Vec<bool>),
     Text { bytes: Buffer, offsets: Vec<usize> },
-    Category { codes: ScalarBuffer<u8>, names: ArrayRef },
-    Category16 { codes: ScalarBuffer<u16>, names: ArrayRef },
+    Category { codes: ScalarBuffer<u8>, names: Vec<String> },
+    Category16 { codes: ScalarBuffer<u16>, names: Vec<String> },
     TimestampUs(ScalarBuffer<i64>),
 }
 
@@ -74,14 +75,12 @@ impl Source {
                 let (joined, offsets) = text.into_parts();
                 SourceValues::Text { bytes: Buffer::from_vec(joined.into_bytes()), offsets }
             }
-            Values::Category { codes, names } => SourceValues::Category {
-                codes: codes.into(),
-                names: Arc::new(StringArray::from_iter_values(names)),
-            },
-            Values::Category16 { codes, names } => SourceValues::Category16 {
-                codes: codes.into(),
-                names: Arc::new(StringArray::from_iter_values(names)),
-            },
+            Values::Category { codes, names } => {
+                SourceValues::Category { codes: codes.into(), names }
+            }
+            Values::Category16 { codes, names } => {
+                SourceValues::Category16 { codes: codes.into(), names }
+            }
             Values::TimestampUs(values) => SourceValues::TimestampUs(values.into()),
         };
         Self { values, valid: column.valid }
@@ -126,11 +125,11 @@ impl Source {
             }
             SourceValues::Category { codes, names } => Arc::new(DictionaryArray::new(
                 UInt8Array::new(codes.slice(start, len), nulls),
-                Arc::clone(names),
+                names_array(names),
             )),
             SourceValues::Category16 { codes, names } => Arc::new(DictionaryArray::new(
                 UInt16Array::new(codes.slice(start, len), nulls),
-                Arc::clone(names),
+                names_array(names),
             )),
             SourceValues::TimestampUs(values) => {
                 let array = TimestampMicrosecondArray::new(values.slice(start, len), nulls);
@@ -144,6 +143,10 @@ impl Source {
         let nulls = NullBuffer::new(BooleanBuffer::from(&valid[rows.clone()]));
         (nulls.null_count() > 0).then_some(nulls)
     }
+}
+
+fn names_array(names: &[String]) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(names))
 }
 
 fn sequence(first: i64, rows: &Range<usize>) -> ScalarBuffer<i64> {

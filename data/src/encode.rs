@@ -1,12 +1,14 @@
 //! Columns to Parquet column chunks, on several threads, appended to the file in order.
 
 use crate::arrays::Source;
+use crate::chunk::{self, Chunk};
 use arrow::datatypes::{Field, Schema};
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
 };
 use parquet::errors::{ParquetError, Result};
-use parquet::file::writer::SerializedFileWriter;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::types::ColumnDescPtr;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
 use std::ops::Range;
@@ -26,6 +28,7 @@ const CHUNKS_WAITING: usize = 2;
 /// Everything the encoders share.
 struct Job<'a> {
     schema: &'a Schema,
+    descrs: Vec<ColumnDescPtr>,
     sources: &'a [Source],
     rows: usize,
     factory: ArrowRowGroupWriterFactory,
@@ -48,7 +51,22 @@ struct Task {
 }
 
 /// A finished chunk and its place among all chunks of the file.
-type Finished = (usize, Result<ArrowColumnChunk>);
+type Finished = (usize, Result<Encoded>);
+
+/// A chunk encoded by this crate, or by the general encoder.
+enum Encoded {
+    Ours(Chunk),
+    General(ArrowColumnChunk),
+}
+
+impl Encoded {
+    fn append<W: Write + Send>(self, group: &mut SerializedRowGroupWriter<'_, W>) -> Result<()> {
+        match self {
+            Self::Ours((bytes, close)) => group.append_column(&bytes, close),
+            Self::General(chunk) => chunk.append_to_row_group(group),
+        }
+    }
+}
 
 /// Encodes all rows and appends them to the file.
 pub(crate) fn encode<W: Write + Send>(
@@ -61,7 +79,8 @@ pub(crate) fn encode<W: Write + Send>(
     let factory = ArrowRowGroupWriterFactory::new(file, Arc::clone(schema));
     let groups = rows.div_ceil(ROW_GROUP_ROWS);
     let queue = Queue { groups: 0..groups, group: 0, columns: VecDeque::new() };
-    let job = Job { schema, sources, rows, factory, queue: Mutex::new(queue) };
+    let descrs = file.schema_descr().columns().to_vec();
+    let job = Job { schema, descrs, sources, rows, factory, queue: Mutex::new(queue) };
     let worth = 1 + rows * sources.len() / VALUES_PER_ENCODER;
     let encoders = encoders.clamp(1, ENCODERS_MAX).min(worth);
     thread::scope(|scope| {
@@ -87,7 +106,7 @@ fn append_all<W: Write + Send>(
         let mut row_group = file.next_row_group()?;
         for column in 0..columns {
             let chunk = wait_for(group * columns + column, &mut early, finished)?;
-            chunk.append_to_row_group(&mut row_group)?;
+            chunk.append(&mut row_group)?;
         }
         row_group.close()?;
     }
@@ -96,9 +115,9 @@ fn append_all<W: Write + Send>(
 
 fn wait_for(
     index: usize,
-    early: &mut BTreeMap<usize, ArrowColumnChunk>,
+    early: &mut BTreeMap<usize, Encoded>,
     finished: &Receiver<Finished>,
-) -> Result<ArrowColumnChunk> {
+) -> Result<Encoded> {
     loop {
         if let Some(chunk) = early.remove(&index) {
             return Ok(chunk);
@@ -140,9 +159,12 @@ impl Job<'_> {
         Ok(Some(Task { index: group * self.sources.len() + column, column, rows, writer }))
     }
 
-    fn encode(&self, task: Task) -> Result<ArrowColumnChunk> {
+    fn encode(&self, task: Task) -> Result<Encoded> {
         let Task { column, mut rows, mut writer, .. } = task;
         let (source, field): (&Source, &Field) = (&self.sources[column], self.schema.field(column));
+        if let Some(chunk) = chunk::encode(source, &self.descrs[column], &rows)? {
+            return Ok(Encoded::Ours(chunk));
+        }
         while !rows.is_empty() {
             let end = source.slice_end(&rows);
             let array = source.array(rows.start..end).map_err(ParquetError::General)?;
@@ -151,6 +173,6 @@ impl Job<'_> {
             }
             rows.start = end;
         }
-        writer.close()
+        writer.close().map(Encoded::General)
     }
 }

@@ -4,6 +4,7 @@
 //! accounts; this crate makes them Parquet, commits them, and proves later that they are whole.
 
 mod arrays;
+mod chunk;
 mod collect;
 mod commit;
 mod describe;
@@ -11,6 +12,7 @@ mod digest;
 mod durable;
 mod encode;
 mod error;
+mod import;
 mod journal;
 mod json;
 mod layout;
@@ -26,12 +28,14 @@ mod stream;
 mod table;
 mod text;
 mod time;
+mod verify;
 mod writer;
 
 pub use commit::{Accounting, AttemptId, Bits, CommitRecord, FileRecord, RECORD_BYTES_MAX};
 pub use digest::{sha256_file, sha256_hex};
 pub use encode::{ENCODERS_MAX, ROW_GROUP_ROWS};
 pub use error::{Error, Fault, Result};
+pub use import::{IMPORT_COLUMNS_MAX, IMPORT_ROWS_MAX, Imported, import_table};
 pub use journal::{
     AppendError, CALLS, CHOICES_MAX, Call, Choice, Cut, DUPLICATE, Finish, JOURNAL_VERSION, Journal,
     JournalCompletion, JournalKey, JournalRecord, ModelNames, Opening, QUEUE_RECORDS_MAX,
@@ -44,13 +48,16 @@ pub use manifest::{
 };
 pub use read::Projection;
 pub use round_writer::{ROUNDS_WAITING_MAX, RoundWriter};
-pub use rules::{AGENT, ANSWERED, FAILED_PREFIX, NOT_ASKED, ROUND, STATUS};
+pub use rules::{
+    AGENT, ANSWERED, FAILED_PREFIX, GROUP, GROUP_BY, NOT_ASKED, ROUND, STATUS, WHOLE_POPULATION,
+};
 pub use run_read::{ListedRun, RunDir, RunState, list_runs};
 pub use run_write::{NewRun, RoundOutput, TABLES_MAX, WritableRun};
 pub use schema::{ColumnSchema, Kind, NAME_BYTES_MAX, Schemas, TableSchema};
 pub use table::{CATEGORIES_MAX, COLUMNS_MAX, Column, Table, Values};
 pub use text::Text;
 pub use time::Utc;
+pub use verify::{Check, PROBLEMS_MAX, Problem, Report};
 pub use writer::{CREATED_BY, Stamp, Written, write_table};
 
 /// Version of the layout, of the records and of the files' key-values; raised when one changes.

@@ -112,7 +112,7 @@ pub(crate) fn footer_rows(path: &Path) -> Result<u64> {
 }
 
 /// The decoder may panic on bytes that nobody wrote; a broken file must never end the process.
-fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(crate) fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
         Err(Error::corrupt(path, format!("its bytes make no sense: {}", panic_text(&*panic))))
     })
@@ -126,7 +126,10 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no reason given")
 }
 
-fn open(path: &Path, page_index: PageIndexPolicy) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+pub(crate) fn open(
+    path: &Path,
+    page_index: PageIndexPolicy,
+) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
     let options = ArrowReaderOptions::new().with_page_index_policy(page_index);
     ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
@@ -205,7 +208,7 @@ impl Projection<'_> {
 fn equal(batch: &RecordBatch, agent: i64) -> BooleanArray {
     let ids = batch.columns().first().and_then(|ids| ids.as_primitive_opt::<Int64Type>());
     match ids {
-        Some(ids) => BooleanArray::from_iter(ids.iter().map(|id| Some(id == Some(agent)))),
+        Some(ids) => ids.iter().map(|id| Some(id == Some(agent))).collect(),
         // Of another type: no row is the agent's, and the schema check has its say.
         None => BooleanArray::from(vec![false; batch.num_rows()]),
     }

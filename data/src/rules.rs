@@ -20,6 +20,12 @@ pub const ANSWERED: &str = "answered";
 pub const NOT_ASKED: &str = "not_asked";
 /// How the status of a failure begins; its cause follows.
 pub const FAILED_PREFIX: &str = "failed_";
+/// The column of `rounds` that names the attribute of `people` by which agents are grouped.
+pub const GROUP_BY: &str = "group_by";
+/// The column of `rounds` that names the group.
+pub const GROUP: &str = "group";
+/// What [`GROUP_BY`] and [`GROUP`] say of a row about everyone.
+pub const WHOLE_POPULATION: &str = "all";
 
 /// Checks a round's tables against each other and against its accounts.
 pub(crate) fn check_output(output: &RoundOutput) -> Result<()> {
@@ -94,9 +100,9 @@ fn required<'a>(table: &'a Table, name: &str, kind: Kind) -> Result<&'a Column> 
 /// Agents of a file are `first`, `first + 1`, …: readers find one without an index.
 fn check_dense(table: &Table, agents: &Column) -> Result<()> {
     if let Values::I64(ids) = &agents.values {
-        let gap = ids.windows(2).find(|pair| pair[0].checked_add(1) != Some(pair[1]));
-        if let Some(pair) = gap {
-            let problem = format!("{} follows {}; ids must ascend by one", pair[1], pair[0]);
+        let gap = ids.array_windows().find(|[id, next]| id.checked_add(1) != Some(*next));
+        if let Some(&[id, next]) = gap {
+            let problem = format!("{next} follows {id}; ids must ascend by one");
             return Err(column_error(table, AGENT, problem));
         }
     }

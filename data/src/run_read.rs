@@ -9,6 +9,7 @@ use crate::manifest::{Manifest, RunStatus};
 use crate::read::{Projection, read_files};
 use crate::schema::{Schemas, TableSchema};
 use crate::table::Table;
+use crate::verify::{Report, verify};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -181,6 +182,11 @@ impl RunDir {
         projection: Projection<'_>,
     ) -> Result<Table> {
         self.read_some(table, round, Some(agent), projection)
+    }
+
+    /// Hashes, counts and derives everything again. Whatever cannot be read is in the report.
+    pub fn verify(&self) -> Report {
+        verify(self)
     }
 
     fn read_some(

@@ -7,7 +7,9 @@ use crate::digest::sha256_hex;
 use crate::durable::{TmpFile, ensure_folder, rename, replace, sync_folder, sync_parents};
 use crate::error::{Error, Result};
 use crate::journal::{CALLS, Cut, Journal, ModelNames, Opening, write_calls};
-use crate::layout::{COMMITS, CONFIG, DataFile, Folder, JOURNAL, RunId, TMP, check_round};
+use crate::layout::{
+    COMMITS, CONFIG, DataFile, Folder, JOURNAL, RunId, TMP, check_round, commit_path,
+};
 use crate::lock::RunLock;
 use crate::manifest::{CommitSummary, Manifest, Origin, RunStatus};
 use crate::rules::check_output;
@@ -183,6 +185,9 @@ impl WritableRun {
         models: Vec<ModelNames>,
         opening: Opening,
     ) -> Result<(Arc<Journal>, Vec<Cut>)> {
+        // A record that a dead process left may not be durable yet, and on its strength the journal
+        // removes segments.
+        sync_folder(&self.path.join(COMMITS))?;
         let (journal, cuts) =
             Journal::open(&self.path.join(JOURNAL), self.last_round(), opening)?;
         let journal = Arc::new(journal);
@@ -240,17 +245,17 @@ impl WritableRun {
             files: self.write_files(tables, output.shard, &stamp)?,
             wall_us: output.wall_us,
         };
-        record.create(&self.path)?;
-        // Only now: until the record exists, the journal is where the round's completions are.
-        if let Some((journal, _)) = &self.journal {
-            journal.trim(record.round)?;
-        }
+        record.create(&self.path).inspect_err(|_| self.withdraw(&record))?;
         self.manifest.commits.add(&record);
         self.set_status(self.manifest.status)?;
         let present = self.present.len();
         self.present.extend(tables_of(&record));
         if self.present.len() > present {
             self.describe()?;
+        }
+        // Only now: until the record was durable, the journal was where the completions are.
+        if let Some((journal, _)) = &self.journal {
+            journal.trim(record.round)?;
         }
         Ok(record)
     }
@@ -279,6 +284,10 @@ impl WritableRun {
         if output.tables.len() > TABLES_MAX {
             let (found, limit) = (output.tables.len() as u64, TABLES_MAX as u64);
             return Err(Error::Limit { what: "the number of tables".to_owned(), found, limit });
+        }
+        if self.journal.is_some() && output.tables.iter().any(|table| table.name() == CALLS) {
+            let problem = "it is made from the journal and cannot be handed over".to_owned();
+            return Err(Error::Table { table: CALLS.to_owned(), problem });
         }
         check_output(output)
     }
@@ -361,6 +370,18 @@ impl WritableRun {
         }
         let Written { rows, bytes, sha256 } = written;
         Ok(Some((unfinished, FileRecord { path, rows, bytes, sha256 })))
+    }
+
+    /// Removes the files of a round that could not be committed, unless a record is there after
+    /// all: of another attempt, or our own whose last flush failed.
+    fn withdraw(&self, record: &CommitRecord) {
+        if commit_path(&self.path, record.round).exists() {
+            return;
+        }
+        for file in &record.files {
+            // What stays is removed at the next start.
+            let _ = fs::remove_file(self.path.join(&file.path));
+        }
     }
 
     /// Removes what a dead process left: everything in `tmp/`, and data files of this crate's

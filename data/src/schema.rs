@@ -99,7 +99,7 @@ impl TableSchema {
         let problem = if self.columns[..index].iter().any(|other| other.name == column.name) {
             Some("the name is used twice".to_owned())
         } else {
-            self.unit_problem(column).or_else(|| self.kind_problem(column))
+            unit_problem(column).or_else(|| self.kind_problem(column))
         };
         match problem {
             None => Ok(()),
@@ -109,13 +109,6 @@ impl TableSchema {
                 problem,
             }),
         }
-    }
-
-    fn unit_problem(&self, column: &ColumnSchema) -> Option<String> {
-        let unit = column.unit.as_deref()?;
-        let suffixed = column.name.strip_suffix(unit).is_some_and(|stem| stem.ends_with('_'));
-        (TIME_UNITS.contains(&unit) && !suffixed)
-            .then(|| format!("a column in `{unit}` must have a name that ends in `_{unit}`"))
     }
 
     /// State must be reproducible bit for bit, and wall time is not.
@@ -136,6 +129,13 @@ impl TableSchema {
         }
         Ok(())
     }
+}
+
+fn unit_problem(column: &ColumnSchema) -> Option<String> {
+    let unit = column.unit.as_deref()?;
+    let suffixed = column.name.strip_suffix(unit).is_some_and(|stem| stem.ends_with('_'));
+    (TIME_UNITS.contains(&unit) && !suffixed)
+        .then(|| format!("a column in `{unit}` must have a name that ends in `_{unit}`"))
 }
 
 fn difference(

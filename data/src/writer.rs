@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Level of the zstd codec; higher ones bought nothing on agents' tables.
-const ZSTD_LEVEL: i32 = 3;
+pub(crate) const ZSTD_LEVEL: i32 = 3;
 /// What the files say made them.
 pub const CREATED_BY: &str = concat!("throng ", env!("CARGO_PKG_VERSION"));
 
@@ -142,7 +142,7 @@ fn sorting(schema: &TableSchema) -> Option<Vec<SortingColumn>> {
     Some(vec![SortingColumn { column_idx, descending: false, nulls_first: false }])
 }
 
-/// Encodings by type. Integers are never byte-stream-split: some readers cannot undo that.
+/// Encodings by type, for the columns that the general encoder gets.
 fn column_properties(
     builder: WriterPropertiesBuilder,
     column: &ColumnSchema,
@@ -152,10 +152,9 @@ fn column_properties(
         Kind::I32 | Kind::I64 | Kind::TimestampUs => {
             builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
         }
-        Kind::F32 | Kind::F64 => builder.set_column_encoding(path, Encoding::BYTE_STREAM_SPLIT),
-        Kind::Bool => builder,
         // The least and greatest of long texts help nobody and would be stored whole.
         Kind::Text => builder.set_column_statistics_enabled(path, EnabledStatistics::None),
         Kind::Category => builder.set_column_dictionary_enabled(path, true),
+        Kind::F32 | Kind::F64 | Kind::Bool => builder,
     }
 }

@@ -82,7 +82,7 @@ impl Streams {
     /// Visits the stream of each agent, in order, with the agent's place in the slice.
     ///
     /// The same streams as [`Self::agent`] gives, but the first block of several agents is made at once.
-    #[inline]
+    #[inline(always)]
     pub fn each(&self, agents: &[AgentId], mut visit: impl FnMut(usize, &mut Stream)) {
         let (lanes, rest) = agents.as_chunks::<LANES>();
         for (group, agents) in lanes.iter().enumerate() {
@@ -100,7 +100,7 @@ impl Streams {
     }
 
     /// Word by word, the first block of each agent.
-    #[inline]
+    #[inline(always)]
     fn first_blocks(&self, agents: &[AgentId; LANES]) -> [[u32; LANES]; 4] {
         let mut words =
             [[0; LANES], agents.map(|agent| agent.0), [self.round; LANES], [self.purpose; LANES]];
@@ -133,7 +133,7 @@ pub struct Stream {
 
 impl Stream {
     /// The next 32 random bits.
-    #[inline]
+    #[inline(always)]
     pub fn next_u32(&mut self) -> u32 {
         if self.used == 4 {
             self.words = philox4x32(self.counter, self.key);

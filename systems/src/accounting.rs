@@ -16,8 +16,13 @@ pub struct Accounting {
 impl Accounting {
     /// Counts replies.
     pub fn add<A: Send + Sync>(&mut self, replies: &[Reply<A>]) {
-        for reply in replies {
-            self.counts[usize::from(reply.code())] += 1;
+        // Nearly all replies are answers, and counting them alone is many times faster.
+        let answered = replies.iter().filter(|reply| reply.answer().is_some()).count();
+        self.counts[0] += answered as u64;
+        if answered < replies.len() {
+            for reply in replies.iter().filter(|reply| reply.answer().is_none()) {
+                self.counts[usize::from(reply.code())] += 1;
+            }
         }
     }
 

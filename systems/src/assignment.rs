@@ -1,7 +1,7 @@
 //! Assignment by share: exact counts, and each agent's part a pure function of its number.
 
 use throng_engine::stream::{Purpose, Streams};
-use throng_engine::{AgentId, POPULATION_MAX};
+use throng_engine::{AgentId, POPULATION_MAX, Permutation};
 
 /// A part of a population, as a share of 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,7 +21,7 @@ pub fn assign(
     assert!(0 < n && n <= POPULATION_MAX, "a population of {n}");
     let cuts = cuts(shares, n);
     let streams = Streams::new(seed, purpose, 0);
-    let permutation = Permutation::new(n, &streams);
+    let permutation = Permutation::new(n, &mut streams.agent(AgentId(0)));
     move |agent| {
         if cuts.len() <= 1 {
             return 0;
@@ -44,50 +44,6 @@ fn cuts(shares: &[Share], n: u64) -> Vec<u64> {
         .collect()
 }
 
-/// A pseudo-random permutation of 0..n: a Feistel network over the next even power of two, walked until the
-/// image lies in 0..n (J. Black and P. Rogaway, "Ciphers with arbitrary finite domains", 2002).
-struct Permutation {
-    n: u64,
-    half_bits: u32,
-    keys: [u32; 4],
-}
-
-impl Permutation {
-    fn new(n: u64, streams: &Streams) -> Self {
-        let bits = 64 - (n - 1).leading_zeros();
-        let mut stream = streams.agent(AgentId(0));
-        let keys = [0; 4].map(|_: u32| stream.next_u32());
-        Self { n, half_bits: bits.div_ceil(2).max(1), keys }
-    }
-
-    fn place(&self, agent: u64) -> u64 {
-        let mut place = agent;
-        loop {
-            place = self.network(place);
-            if place < self.n {
-                return place;
-            }
-        }
-    }
-
-    fn network(&self, value: u64) -> u64 {
-        let mask = (1_u64 << self.half_bits) - 1;
-        let (mut left, mut right) = (value >> self.half_bits, value & mask);
-        for key in self.keys {
-            (left, right) = (right, left ^ (mix(right as u32, key) & mask));
-        }
-        left << self.half_bits | right
-    }
-}
-
-/// The finaliser of MurmurHash3 over value and key.
-const fn mix(value: u32, key: u32) -> u64 {
-    let mut hash = value ^ key;
-    hash = (hash ^ (hash >> 16)).wrapping_mul(0x85EB_CA6B);
-    hash = (hash ^ (hash >> 13)).wrapping_mul(0xC2B2_AE35);
-    (hash ^ (hash >> 16)) as u64
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -105,17 +61,6 @@ mod tests {
             let total: f64 = weights.iter().sum();
             for (count, weight) in counts.iter().zip(&weights) {
                 prop_assert!((*count as f64 - weight / total * n as f64).abs() <= 1.0 + 1e-6);
-            }
-        }
-
-        #[test]
-        fn the_order_is_a_permutation(n in 1_u64..5_000, seed in any::<u64>()) {
-            let permutation = Permutation::new(n, &Streams::new(seed, Purpose::new("test"), 0));
-            let mut seen = vec![false; n as usize];
-            for agent in 0..n {
-                let place = permutation.place(agent) as usize;
-                prop_assert!(!seen[place]);
-                seen[place] = true;
             }
         }
     }

@@ -40,9 +40,13 @@ pub trait PlayPolicies {
 
 impl PlayPolicies for Simulation {
     fn policies<A: Answer, P: Policy<A>>(&mut self) -> &mut Self {
-        self.add_systems(Phase::Exchange, play::<A, P>)
+        self.add_systems(Phase::Exchange, play::<A, P>.in_set(PolicySystems))
     }
 }
+
+/// The systems that let policies answer; models in words are asked before.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PolicySystems;
 
 /// The systems that count replies; they only read them.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]

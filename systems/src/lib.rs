@@ -17,6 +17,7 @@ mod model;
 mod people;
 mod policy;
 pub mod prelude;
+mod questions;
 mod reply;
 mod scenario;
 mod templates;
@@ -24,13 +25,14 @@ mod templates;
 pub use accounting::Accounting;
 pub use assignment::{Share, assign};
 pub use background::{Background, Backgrounds};
-pub use exchange::{AccountSystems, Asks, PlayPolicies};
+pub use exchange::{AccountSystems, Asks, PlayPolicies, PolicySystems};
 pub use guess::Guess;
 pub use memory::{MEMORY_ROUNDS, Memory};
 pub use minijinja::{Value as TemplateValue, context as template_values};
 pub use model::{ModelRef, ModelTable};
 pub use people::{Cast, People, Populate};
 pub use policy::{Chunk, Policies, Policy};
+pub use questions::{AskInWords, BridgeHandle, Calls, Halt, QuestionError, Questions, SharedText};
 pub use reply::{Cause, Reply};
 pub use scenario::{
     PolicyChoice, PolicyEntry, PolicySet, Prepared, Problem, PromptText, Scenario, Settings,
@@ -38,3 +40,4 @@ pub use scenario::{
 };
 pub use templates::{TemplateError, Templates};
 pub use throng_engine as engine;
+pub use throng_llm_bridge as bridge;

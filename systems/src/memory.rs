@@ -25,8 +25,9 @@ impl Memory {
         self.reported <<= 1;
         if let Some(report) = report {
             self.reported |= 1;
-            self.reports.copy_within(..MEMORY_ROUNDS - 1, 1);
-            self.reports[0] = report;
+            // Spelled out, the shift stays in registers; `copy_within` would be a call for each agent.
+            let [first, second, third, fourth, fifth, _] = self.reports;
+            self.reports = [report, first, second, third, fourth, fifth];
             self.count = (self.count + 1).min(MEMORY_ROUNDS as u16);
         }
     }

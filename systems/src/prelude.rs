@@ -3,10 +3,11 @@
 pub use bevy_ecs::prelude::*;
 pub use throng_engine::{
     AgentId, Answer, Columns, Decimal, EVERYONE, Mesh, Phase, Pool, Population, Round, Seed,
-    Simulation, Summaries, reduce, stream::Purpose,
+    Simulation, SimulationSettings, Summaries, reduce, stream::Purpose,
 };
 
 pub use crate::{
-    Accounting, Asks, Background, Backgrounds, Cause, Chunk, Guess, Memory, ModelRef, ModelTable,
-    PlayPolicies, Policies, Policy, Problem, Reply, Scenario, Settings, Templates,
+    Accounting, AskInWords, Asks, Background, Backgrounds, Cause, Chunk, Guess, Memory, ModelRef,
+    ModelTable, PlayPolicies, Policies, Policy, Problem, Questions, Reply, Scenario, Settings,
+    Templates,
 };

@@ -1,3 +1,8 @@
-//! The `throng` binary.
+//! The `throng` binary: the command line with the scenarios that ship with it.
 
-fn main() {}
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    throng::cli(throng_scenarios::all())
+}

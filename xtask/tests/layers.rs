@@ -15,6 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("throng-llm-bridge", &[]),
     ("throng-systems", &["throng-engine", "throng-llm-bridge"]),
     ("throng-scenarios", &["throng-engine", "throng-systems"]),
+    ("throng-population", &["throng-engine", "throng-data"]),
     ("throng-shard", &["throng-engine", "throng-data"]),
     ("throng-studio", &["throng-data"]),
     (
@@ -23,13 +24,17 @@ const EDGES: &[(&str, &[&str])] = &[
             "throng-data",
             "throng-engine",
             "throng-llm-bridge",
+            "throng-population",
             "throng-scenarios",
             "throng-shard",
             "throng-studio",
             "throng-systems",
         ],
     ),
-    ("throng-benches", &["throng", "throng-data", "throng-engine", "throng-systems"]),
+    (
+        "throng-benches",
+        &["throng", "throng-data", "throng-engine", "throng-scenarios", "throng-systems"],
+    ),
     ("xtask", &[]),
 ];
 
@@ -39,12 +44,16 @@ const NEVER_REACHES: &[(&str, &[&str])] = &[
     ("throng-data", &["bevy_ecs", "reqwest", "hyper", "tokio"]),
     ("throng-llm-bridge", &["bevy_ecs", "arrow", "parquet"]),
     ("throng-systems", &["arrow", "parquet"]),
+    ("throng-population", &["reqwest", "hyper", "tokio"]),
     ("throng-shard", &["throng-llm-bridge", "throng-scenarios"]),
     ("throng-studio", &["bevy_ecs", "throng-llm-bridge"]),
 ];
 
 /// What a crate must not name in its manifest, though it may reach it through others.
-const NEVER_NAMES: &[(&str, &[&str])] = &[("throng-scenarios", &["tokio", "reqwest", "arrow"])];
+const NEVER_NAMES: &[(&str, &[&str])] = &[
+    ("throng-population", &["bevy_ecs", "reqwest", "arrow", "parquet"]),
+    ("throng-scenarios", &["tokio", "reqwest", "arrow"]),
+];
 
 /// Which crates alone may name a package as a dependency outside their tests.
 const NAMED_ONLY_BY: &[(&str, &[&str])] = &[

@@ -6,12 +6,10 @@
 use std::fs::File;
 use std::hint::black_box;
 use std::io::Write;
-use std::path::Path;
 use std::time::Instant;
 
-use throng::play::{Plan, StopFlag, Watch, play};
-use throng::play::{RoundReport, RunEnd, RunHead};
-use throng::systems::{Cast, ModelRef, PolicyChoice, Share};
+use throng::config::{Override, Request, Target, resolve};
+use throng::play::{Plan, RoundReport, RunEnd, RunHead, StopFlag, Watch, play};
 use throng_benches::{guessing_game, median, resident_bytes};
 
 #[global_allocator]
@@ -109,32 +107,26 @@ impl Watch for Nobody {
 /// A whole run, from the run directory's making to its last commit, per agent and round.
 fn committed(agents: u64, rounds: u32, policy: &str, threads: usize) -> f64 {
     let folder = tempfile::tempdir_in(".").expect("the working folder can be written");
-    let plan = plan(agents, rounds, policy, threads, folder.path());
-    let nanoseconds =
-        timed(agents, || play(&plan, &StopFlag::default(), &mut Nobody).expect("it plays"));
-    nanoseconds / f64::from(rounds)
-}
-
-fn plan(agents: u64, rounds: u32, policy: &str, threads: usize, out: &Path) -> Plan {
-    let scenario = throng_scenarios::guessing_game::scenario();
-    let parameters = toml::Table::new();
-    let choice = PolicyChoice { model: ModelRef(0), policy: policy.to_owned(), parameters };
-    let prepared =
-        scenario.prepare(toml::Table::new(), &[choice]).expect("the defaults can be played");
-    let models = vec![("bench".to_owned(), Share(1.0))];
-    Plan {
-        config_toml: String::new(),
-        scenario,
-        prepared,
-        cast: Cast { models, backgrounds: Vec::new() },
-        models: Vec::new(),
-        agents,
-        rounds,
-        seed: 1,
-        out: out.to_owned(),
-        run_id: None,
+    let request = Request {
+        target: Target::Scenario("guessing-game".to_owned()),
+        model: Some(policy.to_owned()),
+        overrides: vec![
+            Override::flag("--agents", "run.agents", &agents.to_string()),
+            Override::flag("--rounds", "run.rounds", &rounds.to_string()),
+        ],
+    };
+    let resolved = resolve(&request, &throng_scenarios::all()).expect("the defaults can be played");
+    let plan = Plan {
+        config: resolved.config,
+        scenario: resolved.scenario,
+        prepared: resolved.prepared,
+        cast: resolved.cast,
+        run_id: "stress".to_owned(),
+        out: folder.path().to_owned(),
         threads,
         shards: 1,
-        failed_replies_max: 1.0,
-    }
+    };
+    let nanoseconds =
+        timed(agents, || play(plan, StopFlag::default(), &mut Nobody).expect("the run is played"));
+    nanoseconds / f64::from(rounds)
 }

@@ -76,6 +76,8 @@ pub(super) struct Appender {
     closed: Option<u32>,
     failed: Option<AppendError>,
     buffer: Vec<u8>,
+    /// Bytes at which a segment is finished.
+    segment_bytes_max: u64,
 }
 
 #[derive(Debug)]
@@ -105,7 +107,14 @@ impl Appender {
             closed,
             failed: None,
             buffer: Vec::new(),
+            segment_bytes_max: SEGMENT_BYTES_MAX,
         }
+    }
+
+    /// The same with smaller segments.
+    #[cfg(test)]
+    pub(super) fn with_segment_bytes_max(self, segment_bytes_max: u64) -> Self {
+        Self { segment_bytes_max, ..self }
     }
 
     /// Makes a batch durable and reports to each receipt.
@@ -163,7 +172,7 @@ impl Appender {
     }
 
     fn try_write(&mut self, round: u32, records: &[JournalRecord]) -> io::Result<()> {
-        if self.open.get(&round).is_some_and(|segment| segment.bytes >= SEGMENT_BYTES_MAX) {
+        if self.open.get(&round).is_some_and(|segment| segment.bytes >= self.segment_bytes_max) {
             self.seal(round)?;
         }
         if !self.open.contains_key(&round) {

@@ -18,6 +18,8 @@ pub(super) const HEAD_BYTES: usize = 32;
 pub(super) const CALL_BYTES: usize = 137;
 /// Bytes of one choice besides its text: agent, end of the text, check of the text, finish.
 pub(super) const CHOICE_BYTES: usize = 17;
+/// Bytes of a seal's frame.
+pub(super) const SEAL_BYTES: u64 = HEAD_BYTES as u64 + 8;
 /// Longest payload.
 pub(super) const PAYLOAD_BYTES_MAX: usize =
     CALL_BYTES + CHOICES_MAX * CHOICE_BYTES + RECORD_TEXT_BYTES_MAX;

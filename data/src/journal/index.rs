@@ -1,7 +1,7 @@
 //! Where every completion lies: keys in memory, texts on disk.
 
 use super::name::SegmentName;
-use super::record::JournalRecord;
+use super::record::{Call, JournalRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
@@ -38,9 +38,27 @@ pub(super) struct Index {
     rounds: BTreeMap<u32, BTreeSet<Place>>,
     segments: BTreeMap<u32, Segment>,
     next_segment: u32,
+    /// Rounds up to this one have left the journal.
+    forgotten: Option<u32>,
 }
 
 impl Index {
+    /// An index of the rounds after `forgotten`.
+    pub(super) fn after_round(forgotten: Option<u32>) -> Self {
+        Self { forgotten, ..Self::default() }
+    }
+
+    /// Whether a round has left the journal.
+    pub(super) fn is_forgotten(&self, round: u32) -> bool {
+        self.forgotten.is_some_and(|forgotten| round <= forgotten)
+    }
+
+    /// How far a segment is known.
+    pub(super) fn known_bytes(&self, name: &SegmentName) -> u64 {
+        let same = self.segments.values().filter(|segment| segment.name == *name);
+        same.map(|segment| segment.bytes).max().unwrap_or(0)
+    }
+
     /// Notes a segment; the number stands for it from now on.
     pub(super) fn add_segment(&mut self, name: SegmentName) -> u32 {
         let ordinal = self.next_segment;
@@ -58,18 +76,29 @@ impl Index {
 
     /// Notes the completions of a record.
     pub(super) fn insert(&mut self, ordinal: u32, offset: u64, record: &JournalRecord) {
-        let call = &record.call;
-        let places = self.rounds.entry(call.round).or_default();
-        for (choice, of) in (0..).zip(&record.choices) {
-            places.insert(Place {
-                agent: of.agent,
-                exchange: call.exchange,
-                attempt: call.attempt,
-                segment: ordinal,
-                offset: offset as u32,
-                choice,
-            });
-        }
+        let places = self.rounds.entry(record.call.round).or_default();
+        places.extend(Self::places(offset, record).map(|p| Place { segment: ordinal, ..p }));
+    }
+
+    /// The places of a record's completions in a segment that has no number yet.
+    pub(super) fn places(offset: u64, record: &JournalRecord) -> impl Iterator<Item = Place> {
+        let Call { exchange, attempt, .. } = record.call;
+        (0..).zip(&record.choices).map(move |(choice, of)| Place {
+            agent: of.agent,
+            exchange,
+            attempt,
+            segment: 0,
+            offset: offset as u32,
+            choice,
+        })
+    }
+
+    /// Notes places of a segment, or of what was added to one, at once.
+    pub(super) fn add_places(&mut self, name: SegmentName, bytes: u64, places: Vec<Place>) {
+        let segment = self.add_segment(name);
+        self.set_bytes(segment, bytes);
+        let known = self.rounds.entry(name.round).or_default();
+        known.extend(places.into_iter().map(|place| Place { segment, ..place }));
     }
 
     /// The segment of that number.
@@ -109,9 +138,11 @@ impl Index {
             Some(next) => self.rounds.split_off(&next),
             None => BTreeMap::new(),
         };
+        self.forgotten = self.forgotten.max(Some(round));
         let old = |segment: &Segment| segment.name.round <= round;
-        let names = self.segments.values().filter(|s| old(s)).map(|s| s.name).collect();
+        let names: BTreeSet<SegmentName> =
+            self.segments.values().filter(|segment| old(segment)).map(|s| s.name).collect();
         self.segments.retain(|_, segment| !old(segment));
-        names
+        names.into_iter().collect()
     }
 }

@@ -56,6 +56,7 @@ pub struct Journal {
     folder: PathBuf,
     disk: Arc<dyn Disk>,
     index: SharedIndex,
+    incarnation: u64,
     /// `None` once finished.
     queue: Option<SyncSender<Command>>,
     thread: Option<JoinHandle<Outcome>>,
@@ -100,7 +101,8 @@ impl Journal {
             .spawn(move || write_all(appender, &waiting))
             .map_err(|error| Error::io("start the writer of", folder, error))?;
         let folder = folder.to_owned();
-        Ok((Self { folder, disk, index, queue: Some(queue), thread: Some(thread) }, cuts))
+        let (queue, thread) = (Some(queue), Some(thread));
+        Ok((Self { folder, disk, index, incarnation, queue, thread }, cuts))
     }
 
     /// Takes a record; calls `done` once, from another thread, when it is durable or never will be.
@@ -140,6 +142,14 @@ impl Journal {
 
     fn read(&self, place: &Place, segment: &Segment) -> Result<Found> {
         read_place(&*self.disk, place, segment)
+    }
+
+    /// Takes in what other hosts have made durable since this journal was opened or refreshed.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn refresh(&self) -> Result<()> {
+        open::take_in(&*self.disk, &self.index, self.incarnation)
     }
 
     /// The completions that are kept, by round.

@@ -1,6 +1,6 @@
 //! Takes stock of the segments that earlier writers left, and puts their ends in order.
 
-use super::append::push_seal;
+use super::append::{SharedIndex, lock, push_seal};
 use super::disk::{Disk, write_all};
 use super::format::HEADER_BYTES;
 use super::index::Index;
@@ -27,33 +27,68 @@ pub(super) fn take_stock(
     committed: Option<u32>,
     opening: Opening,
 ) -> Result<(Index, Vec<Cut>)> {
-    let folder = disk.path("");
-    let names = disk.list().map_err(|error| Error::io("list", &folder, error))?;
-    let mut names: Vec<SegmentName> =
-        names.iter().filter_map(|name| SegmentName::parse(name)).collect();
-    names.sort_unstable();
-    let (mut index, mut cuts) = (Index::default(), Vec::new());
-    let mut unfinished: Option<SegmentName> = None;
+    let (old, names): (Vec<_>, Vec<_>) = segments(disk)?
+        .into_iter()
+        .partition(|name| committed.is_some_and(|committed| name.round <= committed));
+    let mut index = Index::after_round(committed);
+    let mut unfinished: Vec<(SegmentName, Scanned)> = Vec::new();
     for name in names {
-        if committed.is_some_and(|committed| name.round <= committed) {
-            remove(disk, &name)?;
-            continue;
-        }
         let ordinal = index.add_segment(name);
         let found = scan(disk, &name, &mut |offset, record| index.insert(ordinal, offset, &record))?;
         index.set_bytes(ordinal, found.end);
-        if let Some(earlier) = unfinished.take().filter(|earlier| same_writer(earlier, &name)) {
-            return Err(missing_end(disk, &earlier));
+        let before = unfinished.last().filter(|(of, found)| !found.sealed && same_writer(of, &name));
+        if let Some((earlier, _)) = before {
+            return Err(missing_end(disk, earlier));
         }
-        if !found.sealed {
-            unfinished = Some(name);
-            tidy(disk, &name, &found, opening)
-                .map_err(|error| Error::io("repair", &disk.path(&name.to_string()), error))?;
+        if !found.sealed || found.cut.is_some() {
+            unfinished.push((name, found));
         }
-        cuts.extend(found.cut);
     }
-    disk.sync_names().map_err(|error| Error::io("flush", &folder, error))?;
-    Ok((index, cuts))
+    // Nothing is changed before everything has been read.
+    old.iter().try_for_each(|name| remove(disk, name))?;
+    for (name, found) in &unfinished {
+        tidy(disk, name, found, opening)
+            .map_err(|error| Error::io("repair", &disk.path(&name.to_string()), error))?;
+    }
+    disk.sync_names().map_err(|error| Error::io("flush", &disk.path(""), error))?;
+    Ok((index, unfinished.into_iter().filter_map(|(_, found)| found.cut).collect()))
+}
+
+/// The names of all segments, in order.
+fn segments(disk: &dyn Disk) -> Result<Vec<SegmentName>> {
+    let names = disk.list().map_err(|error| Error::io("list", &disk.path(""), error))?;
+    let mut names: Vec<SegmentName> =
+        names.iter().filter_map(|name| SegmentName::parse(name)).collect();
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Takes in what writers other than `own` have made durable since they were last read. It comes after
+/// everything that is known already, so that the first answer to a question stays the first.
+///
+/// # Errors
+/// As [`take_stock`].
+pub(super) fn take_in(disk: &dyn Disk, index: &SharedIndex, own: u64) -> Result<()> {
+    for name in segments(disk)? {
+        if name.incarnation == own || lock(index).is_forgotten(name.round) {
+            continue;
+        }
+        let known = lock(index).known_bytes(&name);
+        let mut fresh = Vec::new();
+        let found = scan(disk, &name, &mut |offset, record| {
+            if offset >= known {
+                fresh.extend(Index::places(offset, &record));
+            }
+        })?;
+        if !found.sealed {
+            let synced = disk.open_end(&name.to_string()).and_then(|mut end| end.sync());
+            synced.map_err(|error| Error::io("flush", &disk.path(&name.to_string()), error))?;
+        }
+        if !fresh.is_empty() {
+            lock(index).add_places(name, found.end, fresh);
+        }
+    }
+    Ok(())
 }
 
 /// A writer begins its next file of a round only after the seal of the one before is durable.
@@ -87,6 +122,9 @@ fn tidy(disk: &dyn Disk, name: &SegmentName, found: &Scanned, opening: Opening) 
     if found.cut.is_some() {
         end.truncate(found.end)?;
         end.sync()?;
+    }
+    if found.sealed {
+        return Ok(());
     }
     let mut batch = vec![0; (found.end - found.last_batch) as usize];
     disk.read_at(&file, found.last_batch, &mut batch)?;

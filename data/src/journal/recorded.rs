@@ -275,7 +275,7 @@ fn digest(column: &Column, row: usize) -> Option<[u8; 32]> {
     }
     for (byte, &[high, low]) in digest.iter_mut().zip(pairs) {
         let nibble = |digit: u8| char::from(digit).to_digit(16);
-        *byte = (nibble(high)? << 4 | nibble(low)?) as u8;
+        *byte = ((nibble(high)? << 4) | nibble(low)?) as u8;
     }
     Some(digest)
 }

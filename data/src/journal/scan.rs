@@ -2,8 +2,8 @@
 
 use super::disk::Shelf;
 use super::format::{
-    CALL_BYTES, CHOICE_BYTES, ChoiceRow, HEAD_BYTES, HEADER_BYTES, Head, Kind, check_header,
-    may_begin, read_call, read_record, read_seal,
+    CALL_BYTES, CHOICE_BYTES, ChoiceRow, HEAD_BYTES, HEADER_BYTES, Head, Kind, SEAL_BYTES,
+    check_header, may_begin, read_call, read_record, read_seal,
 };
 use super::name::SegmentName;
 use super::record::{Call, Choice, JournalRecord};
@@ -136,14 +136,16 @@ impl Scanner<'_> {
         Ok(payload.is_some_and(|payload| head.is_payload(payload, seed)).then_some(head))
     }
 
-    fn sealed(&self, records: Option<u64>, offset: u64, end: u64) -> Result<Scanned> {
+    fn sealed(&mut self, records: Option<u64>, offset: u64, end: u64) -> Result<Scanned> {
         if records != Some(self.records) {
             return Err(self.corrupt(offset, "the seal there counts other records"));
         }
-        if end != self.window.len {
-            return Err(self.corrupt(end, "bytes follow the seal"));
+        if end == self.window.len {
+            return Ok(self.scanned(end, true, None));
         }
-        Ok(self.scanned(end, true, None))
+        // Of a batch that was cut off before the seal was written, and whose cut the disk lost.
+        self.left = 0;
+        self.damaged(end).map(|found| Scanned { sealed: true, ..found })
     }
 
     /// Something at `offset` is not sound: an error where it was durable once, a cut elsewhere.
@@ -159,8 +161,9 @@ impl Scanner<'_> {
             readable += u64::from(head.kind == Kind::Record);
             at = found + head.frame_bytes();
         }
-        let records_min = readable.max(u64::from(self.left)).max(1);
         let bytes = self.window.len - offset;
+        let more_than_a_seal = u64::from(bytes > SEAL_BYTES);
+        let records_min = readable.max(u64::from(self.left)).max(more_than_a_seal);
         let cut = Cut { segment: self.name.to_string(), offset, bytes, records_min };
         Ok(self.scanned(offset, false, (bytes > 0).then_some(cut)))
     }
@@ -265,7 +268,8 @@ fn choice_in(
     let call = read_call(&bytes[HEAD_BYTES..]);
     let (Some(head), Some((call, count))) = (head, call) else { return Ok(None) };
     let small = head.frame_bytes() <= GLANCE_BYTES as u64;
-    if head.kind != Kind::Record || place as usize >= count || small && !is_whole(window, seed, offset, &head)? {
+    let sound = !small || is_whole(window, seed, offset, &head)?;
+    if !sound || head.kind != Kind::Record || place as usize >= count {
         return Ok(None);
     }
     let table = offset + (HEAD_BYTES + CALL_BYTES) as u64;

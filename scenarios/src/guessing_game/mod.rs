@@ -48,12 +48,14 @@ pub fn scenario() -> Scenario {
 /// Registers the game.
 pub fn guessing_game(sim: &mut Simulation) {
     let rules = sim.resource::<Rules>().clone();
-    sim.insert_resource(News { rules, ..News::default() })
+    sim.insert_resource(News { rules: rules.clone(), ..News::default() })
         .insert_resource(prompt::templates())
         .carries::<Guess>()
         .carries::<Memory>()
         .asks::<Guess>()
         .policies::<Guess, policy::Policy>()
+        .asks_in_words::<Guess>(prompt::shape(&rules))
+        .add_systems(Phase::Prompt, prompt::ask)
         .add_systems(Phase::Decide, decide)
         .add_systems(Phase::Update, remember)
         .add_systems(Phase::Resolve, results::resolve)

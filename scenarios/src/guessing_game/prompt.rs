@@ -31,9 +31,36 @@ pub(super) fn preview(world: &mut World, player: AgentId) -> Result<PromptText, 
     })
 }
 
-fn rules(rules: &Rules, players: u64) -> TemplateValue {
+/// What may be answered.
+pub(super) fn shape(rules: &Rules) -> Shape {
     let (min, max) = (rules.min.to_f64(), rules.max.to_f64());
-    let answer = Shape::Number { min, max, decimals: rules.decimals };
+    Shape::Number { min, max, decimals: rules.decimals }
+}
+
+/// Asks every player whose model reads.
+pub(super) fn ask(
+    (templates, news, backgrounds): (Res<Templates>, Res<News>, Res<Backgrounds>),
+    population: Res<Population>,
+    mut questions: ResMut<Questions<Guess>>,
+    players: Query<(&AgentId, &ModelRef, &Background, &Memory)>,
+) -> Result<(), BevyError> {
+    if !questions.any() {
+        return Ok(());
+    }
+    let rules = templates.render("rules", rules(&news.rules, population.size))?;
+    let rules = questions.shared(&rules)?;
+    for (player, model, background, memory) in &players {
+        if questions.in_words(*model) {
+            let about = backgrounds.text(*background);
+            let text = templates.render("question", question(&news, about, memory))?;
+            questions.ask(*player, *model, rules, &text)?;
+        }
+    }
+    Ok(())
+}
+
+fn rules(rules: &Rules, players: u64) -> TemplateValue {
+    let answer = shape(rules);
     let average = format!("{} of the average", rules.ratio);
     let target = match rules.offset.units() {
         0 => average,

@@ -1,8 +1,8 @@
 //! The result of a round: the exact distribution of the numbers reported, the target and the winners.
 
 use serde::{Deserialize, Serialize};
-use throng_systems::engine::MeshError;
 use throng_systems::engine::reduce::{ArgMin, Cells, Groups, OrderFree, Reduction, reduce};
+use throng_systems::engine::{BLOCK, MeshError};
 use throng_systems::prelude::*;
 
 use super::News;
@@ -81,6 +81,9 @@ type Players<'w, 's> = Query<
     's,
     (&'static AgentId, &'static ModelRef, &'static Background, &'static Reply<Guess>),
 >;
+
+/// Columns of players.
+type Row<'a> = (&'a [AgentId], &'a [ModelRef], &'a [Background], &'a [Reply<Guess>]);
 
 /// The group of a player, numbered from 0.
 type GroupOf<'a> = &'a (dyn Fn(ModelRef, Background) -> usize + Sync);
@@ -167,15 +170,20 @@ impl Game<'_, '_, '_> {
         let empty = Groups::new(groups, &FirstWinner::default());
         let mut total = empty.clone();
         for rows in self.players.contiguous_iter().expect("players lie in tables") {
-            let part =
-                reduce(self.pool, rows, &empty, |winners, (ids, models, backgrounds, replies)| {
-                    for (place, reply) in replies.iter().enumerate() {
-                        if reply.answer().is_some_and(|guess| outcome.winning.contains(&guess.0)) {
+            let fold = |winners: &mut Groups<FirstWinner>,
+                        (ids, models, backgrounds, replies): Row| {
+                // Winners are few: whole blocks without one are passed over at the speed of memory.
+                for start in (0..replies.len()).step_by(BLOCK) {
+                    let block = start..(start + BLOCK).min(replies.len());
+                    if replies[block.clone()].iter().any(|reply| outcome.wins(reply)) {
+                        for place in block.filter(|place| outcome.wins(&replies[*place])) {
                             let group = group_of(models[place], backgrounds[place]);
                             winners.group(group).add(ids[place], ());
                         }
                     }
-                });
+                }
+            };
+            let part = reduce(self.pool, rows, &empty, fold);
             total.merge(&part);
         }
         Ok(self.mesh.total(total)?.iter().copied().collect())
@@ -191,6 +199,13 @@ struct Outcome {
 }
 
 impl Outcome {
+    /// Whether a reply is one of the winning numbers, of which there are at most two.
+    #[inline]
+    fn wins(&self, reply: &Reply<Guess>) -> bool {
+        let (first, last) = (self.winning.first(), self.winning.last());
+        reply.answer().is_some_and(|guess| Some(&guess.0) == first || Some(&guess.0) == last)
+    }
+
     fn of(rules: &Rules, cells: &Cells) -> Self {
         let moments = cells.moments();
         if moments.n() == 0 {

@@ -1,7 +1,7 @@
 //! From the engine's tables to the tables of the run directory; values move, they are not copied.
 
 use throng_data::{Column, Table, Text, Values};
-use throng_engine::record;
+use throng_systems::engine::record;
 
 use super::PlayError;
 

@@ -3,9 +3,12 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use throng_engine::record::Table;
-use throng_engine::{AgentRange, BLOCK, Digest, EngineError, Mesh, Simulation, SimulationSettings};
-use throng_systems::{Accounting, People, Populate, Templates};
+use throng_systems::engine::record::Table;
+use throng_systems::engine::reduce::Reduction;
+use throng_systems::engine::{
+    AgentRange, BLOCK, Digest, EngineError, Mesh, Simulation, SimulationSettings,
+};
+use throng_systems::{Accounting, Cast, People, Populate, Templates};
 
 use super::{Plan, PlayError, people};
 
@@ -38,7 +41,7 @@ struct Seat {
 
 /// All worlds of a run, in the order of their ranges.
 pub(super) struct Worlds {
-    cast: throng_systems::Cast,
+    cast: Cast,
     /// The first world lives on the calling thread, which is all there is without shards.
     first: Simulation,
     others: Vec<Seat>,
@@ -47,7 +50,7 @@ pub(super) struct Worlds {
 impl Worlds {
     /// Builds the worlds and spawns their agents.
     pub(super) fn new(plan: &Plan) -> Result<Self, PlayError> {
-        let ranges = ranges(plan.agents, plan.shards);
+        let ranges = ranges(plan.config.run.agents, plan.shards);
         let meshes =
             if ranges.len() == 1 { vec![Mesh::alone()] } else { Mesh::of_threads(ranges.len()) };
         let mut worlds =
@@ -73,9 +76,8 @@ impl Worlds {
     }
 
     /// The texts of all prompt templates.
-    pub(super) fn prompts_text(&mut self) -> Result<String, PlayError> {
-        self.first.start()?;
-        Ok(self.first.get_resource::<Templates>().map(Templates::text).unwrap_or_default())
+    pub(super) fn prompts_text(&self) -> String {
+        self.first.get_resource::<Templates>().map(Templates::text).unwrap_or_default()
     }
 
     /// Plays a round in every world.
@@ -86,7 +88,7 @@ impl Worlds {
             if let Outcome::Round(later) = seat.outcome()? {
                 all.agents.append(later.agents);
                 all.blocks.extend(later.blocks);
-                throng_engine::reduce::Reduction::merge(&mut all.accounting, &later.accounting);
+                all.accounting.merge(&later.accounting);
             }
         }
         Ok(all)
@@ -134,7 +136,7 @@ impl Drop for Seat {
 }
 
 fn build(plan: &Plan, range: AgentRange, mesh: Mesh) -> Result<Simulation, EngineError> {
-    let base = SimulationSettings::new(plan.seed, plan.agents);
+    let base = SimulationSettings::new(plan.config.run.seed, plan.config.run.agents);
     let mut world = Simulation::new(SimulationSettings { range, threads: plan.threads, ..base })?;
     world.join(mesh);
     (plan.prepared.insert)(&mut world);

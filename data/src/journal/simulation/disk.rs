@@ -105,6 +105,11 @@ impl SimDisk {
         world.operations = 0;
     }
 
+    /// What goes wrong at present.
+    pub(super) fn faults(&self) -> Faults {
+        self.world().faults
+    }
+
     /// Whether the process has died.
     pub(super) fn is_dead(&self) -> bool {
         self.world().dead

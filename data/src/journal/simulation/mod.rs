@@ -56,6 +56,8 @@ struct Life {
     draws: Draws,
     disk: SimDisk,
     faults: Faults,
+    /// Whether processes die.
+    mortal: bool,
     written: BTreeMap<JournalKey, JournalCompletion>,
     /// What was acknowledged and is not committed.
     kept: BTreeSet<JournalKey>,
@@ -77,17 +79,24 @@ impl Life {
             failed_other: rate(20),
             death_at: None,
         };
-        let (written, kept) = (BTreeMap::new(), BTreeSet::new());
-        Self { draws, disk, faults, written, kept, committed: None, next_agent: 0, incarnation: 0 }
+        Self {
+            draws,
+            disk,
+            faults,
+            mortal: true,
+            written: BTreeMap::new(),
+            kept: BTreeSet::new(),
+            committed: None,
+            next_agent: 0,
+            incarnation: 0,
+        }
     }
 
     fn play(mut self) {
         for _ in 0..=self.draws.below(LIVES_MAX) {
-            let death_at = self.draws.chance(800).then(|| self.draws.below(60));
+            let death_at = self.death();
             self.disk.set_faults(Faults { death_at, ..self.faults });
             self.live();
-            // A failed flush leaves in memory what is not on the disk: of another host's files,
-            // which must not be changed, that cannot be put right.
             if self.draws.chance(600) { self.disk.power_cycle() } else { self.disk.restart() }
         }
         self.disk.set_faults(Faults::default());
@@ -106,23 +115,31 @@ impl Life {
         }
     }
 
+    /// When the process is to die, if at all.
+    fn death(&mut self) -> Option<u64> {
+        let dies = self.mortal && self.draws.chance(800);
+        dies.then(|| self.draws.below(60))
+    }
+
     /// One process, from its start to its end or death.
     fn live(&mut self) {
+        // A failed flush leaves in memory what is not on the disk. In another host's files, which must
+        // not be changed, that cannot be put right.
         let shared = self.faults.failed_sync == 0 && self.draws.chance(200);
         let opening = if shared { Opening::Shared } else { Opening::Alone };
         let Some((index, _)) = self.open(opening) else { return };
         if !self.disk.is_dead() {
-            let faults = self.faults;
             self.disk.set_faults(Faults::default());
             self.check(&index);
-            let death_at = self.draws.chance(800).then(|| self.draws.below(60));
-            self.disk.set_faults(Faults { death_at, ..faults });
+            let death_at = self.death();
+            self.disk.set_faults(Faults { death_at, ..self.faults });
         }
         let index: SharedIndex = Arc::new(Mutex::new(index));
         self.incarnation += 1;
         let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
         let mut appender =
-            Appender::new(disk, Arc::clone(&index), self.incarnation, self.committed);
+            Appender::new(disk, Arc::clone(&index), self.incarnation, self.committed)
+                .with_segment_bytes_max(500 + self.draws.below(5_000));
         for _ in 0..self.draws.below(BATCHES_MAX) {
             if self.draws.chance(150) {
                 self.commit_round(&mut appender, &index);
@@ -198,7 +215,7 @@ impl Life {
         if appender.close_rounds(round).is_err() || self.disk.is_dead() {
             return;
         }
-        let faults = self.faults;
+        let faults = self.disk.faults();
         self.disk.set_faults(Faults::default());
         self.check(&lock(index));
         self.disk.set_faults(faults);
@@ -213,7 +230,7 @@ impl Life {
     /// Everything acknowledged is there, and everything there was written.
     fn check(&self, index: &Index) {
         let mut found = BTreeSet::new();
-        for (&round, _) in &index.counts() {
+        for round in index.counts().into_keys() {
             for place in index.after(round, None, usize::MAX) {
                 let segment = index.segment(place.segment).expect("a place has a segment");
                 let read = read_place(&self.disk, &place, &segment).expect("it can be read");
@@ -233,7 +250,7 @@ impl Life {
 /// a segment that was not finished; then the batch ends before it.
 fn rot(seed: u64) {
     let mut life = Life::new(seed);
-    life.faults = Faults::default();
+    (life.faults, life.mortal) = (Faults::default(), false);
     life.live();
     let Some((before, _)) = life.open(Opening::Shared) else { panic!("nothing fails") };
     let mut names = life.disk.list().unwrap();

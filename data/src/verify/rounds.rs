@@ -1,0 +1,140 @@
+//! The contents of rounds: agents in order, accounts that add up, reductions that follow.
+
+use super::reductions::check_reductions;
+use super::{Check, Report, relative};
+use crate::commit::CommitRecord;
+use crate::layout::{AGENTS, DataFile, PEOPLE, ROUNDS, commit_path};
+use crate::manifest::Manifest;
+use crate::read::{Projection, read_files};
+use crate::rules::{AGENT, STATUS, accounts_of};
+use crate::run_read::{RunDir, files_of};
+use crate::schema::Schemas;
+use crate::table::Table;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// Looks into the files that are whole.
+pub(super) fn check_rounds(
+    run: &RunDir,
+    manifest: &Manifest,
+    records: &[CommitRecord],
+    whole: &BTreeSet<String>,
+    report: &mut Report,
+) {
+    let schemas = match run.schemas() {
+        Ok(schemas) => schemas,
+        Err(error) => {
+            report.add(crate::layout::SCHEMA, Check::Decode, "the schemas", error);
+            return;
+        }
+    };
+    let reader = Reader { run, schemas: &schemas, whole };
+    let people = records.first().and_then(|first| reader.read(first, PEOPLE, None, report));
+    for record in records {
+        let path = relative(run.path(), &commit_path(run.path(), record.round));
+        if record.accounting.agents != manifest.origin.agents {
+            let (expected, found) = (manifest.origin.agents, record.accounting.agents);
+            report.add(&path, Check::Accounting, format!("{expected} agents"), found);
+        }
+        if record.round > 0 {
+            check_round(&reader, manifest, record, people.as_ref(), report);
+        } else if let Some(people) = &people {
+            check_agents(&file_name(record, PEOPLE), people, record, report);
+        }
+    }
+}
+
+fn check_round(
+    reader: &Reader<'_>,
+    manifest: &Manifest,
+    record: &CommitRecord,
+    people: Option<&Table>,
+    report: &mut Report,
+) {
+    let answer = manifest.origin.answer.as_ref();
+    let mut columns = vec![AGENT, STATUS];
+    columns.extend(answer.map(|answer| answer.column.as_str()));
+    let Some(agents) = reader.read(record, AGENTS, Some(&columns), report) else { return };
+    let name = file_name(record, AGENTS);
+    check_agents(&name, &agents, record, report);
+    match accounts_of(&agents) {
+        Err(error) => report.add(&name, Check::Accounting, "statuses with a meaning", error),
+        Ok(counted) => {
+            if let Some(difference) = counted.difference(&record.accounting) {
+                report.add(&name, Check::Accounting, "the accounts on record", difference);
+            }
+        }
+    }
+    if let Some(rounds) = reader.read(record, ROUNDS, None, report) {
+        let name = file_name(record, ROUNDS);
+        check_reductions(&name, &rounds, &agents, people, answer, report);
+    }
+}
+
+/// Through all shards, ids begin with 0 and ascend by one.
+fn check_agents(name: &str, table: &Table, record: &CommitRecord, report: &mut Report) {
+    let Some(agents) = table.column(AGENT) else {
+        report.add(name, Check::Agents, "a column of agents", "none");
+        return;
+    };
+    let misplaced = (0_i64..)
+        .zip(0..table.rows())
+        .find(|&(expected, row)| agents.values.integer(row) != Some(expected));
+    if let Some((expected, row)) = misplaced {
+        let found = agents.values.integer(row);
+        let found = found.map_or("no integer".to_owned(), |id| format!("agent {id}"));
+        report.add(name, Check::Agents, format!("agent {expected} in row {row}"), found);
+    }
+    let (rows, expected) = (table.rows() as u64, record.accounting.agents);
+    if rows != expected {
+        report.add(name, Check::Agents, format!("{expected} agents"), rows);
+    }
+}
+
+/// The name under which problems of a table in a round are reported: its first file.
+fn file_name(record: &CommitRecord, table: &str) -> String {
+    files_of(record, table).first().map_or_else(|| table.to_owned(), DataFile::path)
+}
+
+/// Reads tables of which every file is whole.
+struct Reader<'a> {
+    run: &'a RunDir,
+    schemas: &'a Schemas,
+    whole: &'a BTreeSet<String>,
+}
+
+impl Reader<'_> {
+    /// A table of a round; `None` where it cannot be read, which is in the report then.
+    fn read(
+        &self,
+        record: &CommitRecord,
+        table: &str,
+        columns: Option<&[&str]>,
+        report: &mut Report,
+    ) -> Option<Table> {
+        let files = files_of(record, table);
+        if files.is_empty() {
+            // `rounds` is the scenario's to leave out; agents are not.
+            if table != ROUNDS && record.accounting.agents > 0 {
+                let path = relative(self.run.path(), &commit_path(self.run.path(), record.round));
+                report.add(path, Check::Listing, format!("a file of `{table}`"), "none");
+            }
+            return None;
+        }
+        // A file that is not whole has been reported; what it holds would only mislead.
+        if !files.iter().all(|file| self.whole.contains(&file.path())) {
+            return None;
+        }
+        let name = file_name(record, table);
+        let Some(schema) = self.schemas.get(table) else {
+            report.add(name, Check::Decode, "a schema in `schema.json`", "none");
+            return None;
+        };
+        let paths: Vec<PathBuf> =
+            files.iter().map(|file| self.run.path().join(file.path())).collect();
+        let projection = columns.map_or(Projection::All, Projection::Columns);
+        read_files(&paths, schema, None, projection)
+            .inspect_err(|error| report.add(name, Check::Decode, "rows as in the schema", error))
+            .ok()
+    }
+}

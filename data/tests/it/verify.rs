@@ -1,0 +1,245 @@
+//! Whatever is changed in a run, the report names the file and what is wrong with it.
+
+use crate::fixture::{agents, new_run, output, played, rounds, with};
+use std::fs;
+use std::path::{Path, PathBuf};
+use throng_data::{
+    Check, Column, CommitRecord, RoundOutput, RunDir, RunStatus, Table, Values, sha256_file,
+};
+
+fn checks(path: &Path) -> Vec<(String, Check)> {
+    let report = RunDir::open(path).unwrap().verify();
+    report.problems.into_iter().map(|problem| (problem.path, problem.check)).collect()
+}
+
+/// A finished run that nobody holds.
+fn finished(out: &Path) -> PathBuf {
+    let mut run = played(out, "r", 2);
+    run.set_status(RunStatus::Done).unwrap();
+    run.path().to_owned()
+}
+
+#[test]
+fn a_summary_that_contradicts_the_records() {
+    let out = tempfile::tempdir().unwrap();
+    let path = finished(out.path()).join("manifest.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("\"last_round\": 2", "\"last_round\": 3")).unwrap();
+    let found = checks(path.parent().unwrap());
+    assert_eq!(found, [("manifest.json".to_owned(), Check::Manifest)]);
+}
+
+#[test]
+fn every_kind_of_damage_is_named() {
+    type Damage = fn(&Path);
+    let damages: [(Damage, &str, Check); 13] = [
+        (
+            |run| fs::remove_file(run.join("people/part-00.parquet")).unwrap(),
+            "people/part-00.parquet",
+            Check::Missing,
+        ),
+        (
+            |run| append(&run.join("rounds/part-000001.parquet")),
+            "rounds/part-000001.parquet",
+            Check::Bytes,
+        ),
+        (
+            |run| flip(&run.join("agents/round-000002.s00.parquet")),
+            "agents/round-000002.s00.parquet",
+            Check::Digest,
+        ),
+        (|run| fs::write(run.join("run.toml"), "other").unwrap(), "run.toml", Check::Config),
+        (
+            |run| fs::write(run.join("manifest.json"), "{}").unwrap(),
+            "manifest.json",
+            Check::Manifest,
+        ),
+        (|run| fs::write(run.join("schema.json"), "[]").unwrap(), "schema.json", Check::Decode),
+        (
+            |run| fs::write(run.join("commits/round-000001.json"), "x").unwrap(),
+            "commits/round-000001.json",
+            Check::Record,
+        ),
+        (
+            |run| fs::remove_file(run.join("commits/round-000001.json")).unwrap(),
+            "commits/round-000001.json",
+            Check::Record,
+        ),
+        (
+            |run| fs::write(run.join("agents/other.parquet"), "x").unwrap(),
+            "agents/other.parquet",
+            Check::Unknown,
+        ),
+        (|run| fs::write(run.join("commits/note"), "x").unwrap(), "commits/note", Check::Unknown),
+        (|run| fs::write(run.join("tmp/half"), "x").unwrap(), "tmp/half", Check::Unknown),
+        (|run| fs::write(run.join("core.1234"), "x").unwrap(), "core.1234", Check::Unknown),
+        (
+            |run| edit(run, 1, |record| record.files[0].path = "../../etc/passwd".into()),
+            "commits/round-000001.json",
+            Check::Listing,
+        ),
+    ];
+    for (damage, path, check) in damages {
+        let out = tempfile::tempdir().unwrap();
+        let run = finished(out.path());
+        assert_eq!(checks(&run), []);
+        damage(&run);
+        let found = checks(&run);
+        assert!(found.contains(&(path.to_owned(), check)), "{path} {check:?}: {found:?}");
+    }
+}
+
+fn append(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes.push(0);
+    fs::write(path, bytes).unwrap();
+}
+
+fn flip(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+fn edit(run: &Path, round: u32, change: impl FnOnce(&mut CommitRecord)) {
+    let path = run.join(format!("commits/round-{round:06}.json"));
+    let mut record: CommitRecord = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    change(&mut record);
+    fs::write(path, serde_json::to_vec_pretty(&record).unwrap()).unwrap();
+}
+
+#[test]
+fn records_that_contradict_their_files() {
+    type Change = fn(&mut CommitRecord);
+    let changes: [(Change, Check); 6] = [
+        (|record| record.files[0].rows += 1, Check::Rows),
+        (|record| record.accounting.agents += 1, Check::Record),
+        (
+            |record| {
+                record.accounting.answered -= 1;
+                record.accounting.not_asked += 1;
+            },
+            Check::Accounting,
+        ),
+        (
+            |record| {
+                record.accounting.agents += 1;
+                record.accounting.not_asked += 1;
+            },
+            Check::Accounting,
+        ),
+        (|record| record.files.push(record.files[0].clone()), Check::Listing),
+        (|record| drop(record.files.remove(0)), Check::Unknown),
+    ];
+    for (change, check) in changes {
+        let out = tempfile::tempdir().unwrap();
+        let run = finished(out.path());
+        edit(&run, 1, change);
+        let found = checks(&run);
+        assert!(found.iter().any(|(_, found)| *found == check), "{check:?}: {found:?}");
+    }
+}
+
+#[test]
+fn a_round_number_in_a_record_is_that_of_its_name() {
+    let out = tempfile::tempdir().unwrap();
+    let run = finished(out.path());
+    fs::rename(run.join("commits/round-000002.json"), run.join("commits/round-000003.json"))
+        .unwrap();
+    let report = RunDir::open(&run).unwrap().verify();
+    let text: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
+    assert!(text.iter().any(|line| line.contains("it is the record of round 2")), "{text:?}");
+}
+
+/// Commits a round whose table `rounds` has one value changed, which only a recount can find.
+fn with_reduction(changed: Column) -> Vec<(String, Check)> {
+    let out = tempfile::tempdir().unwrap();
+    let mut run = new_run(out.path(), "r");
+    run.commit(output(0)).unwrap();
+    let table = Table::new("rounds", with(rounds(1), vec![changed])).unwrap();
+    run.commit(RoundOutput { tables: vec![agents(1), table], ..output(1) }).unwrap();
+    let path = run.path().to_owned();
+    drop(run);
+    checks(&path)
+}
+
+#[test]
+fn a_reduction_that_does_not_follow_is_found() {
+    let reduction = |name: &str, row: usize, by: f64| {
+        let column = rounds(1).column(name).unwrap().clone();
+        let values = match column.values.clone() {
+            Values::I64(mut values) => {
+                values[row] += by as i64;
+                Values::I64(values)
+            }
+            Values::F64(mut values) => {
+                values[row] += by;
+                Values::F64(values)
+            }
+            other => panic!("{other:?}"),
+        };
+        with_reduction(Column { values, ..column })
+    };
+    let wrong = vec![("rounds/part-000001.parquet".to_owned(), Check::Reduction)];
+    for name in ["n", "answered", "failed_timeout", "not_asked"] {
+        assert_eq!(reduction(name, 0, 1.0), wrong, "{name} of all");
+        assert_eq!(reduction(name, 3, 1.0), wrong, "{name} of a group");
+    }
+    for name in ["min", "max", "mean", "median"] {
+        assert_eq!(reduction(name, 0, 1e-9), wrong, "{name} of all");
+        assert_eq!(reduction(name, 2, 1e-9), wrong, "{name} of a group");
+    }
+    assert_eq!(reduction("mean", 0, 1e-15), [], "another order of summing is no error");
+}
+
+#[test]
+fn files_with_the_right_digest_and_the_wrong_contents() {
+    let out = tempfile::tempdir().unwrap();
+    let run = finished(out.path());
+    // The agents of round 1 under the name of round 2, with the record adjusted.
+    let path = run.join("agents/round-000002.s00.parquet");
+    fs::copy(run.join("agents/round-000001.s00.parquet"), &path).unwrap();
+    let (sha256, bytes) = sha256_file(&path).unwrap();
+    edit(&run, 2, |record| {
+        let file = record.files.iter_mut().find(|file| file.path.starts_with("agents")).unwrap();
+        (file.sha256, file.bytes) = (sha256, bytes);
+    });
+    let found = checks(&run);
+    assert!(found.iter().any(|(_, check)| *check == Check::Reduction), "{found:?}");
+    // A file that is no Parquet at all.
+    fs::write(&path, b"PAR1 nothing PAR1").unwrap();
+    let (sha256, bytes) = sha256_file(&path).unwrap();
+    edit(&run, 2, |record| {
+        let file = record.files.iter_mut().find(|file| file.path.starts_with("agents")).unwrap();
+        (file.sha256, file.bytes) = (sha256, bytes);
+    });
+    let found = checks(&run);
+    let name = "agents/round-000002.s00.parquet".to_owned();
+    assert!(found.contains(&(name, Check::Decode)), "{found:?}");
+}
+
+#[test]
+fn a_link_is_not_followed() {
+    let out = tempfile::tempdir().unwrap();
+    let run = finished(out.path());
+    let path = run.join("people/part-00.parquet");
+    fs::rename(&path, out.path().join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(out.path().join("elsewhere"), &path).unwrap();
+    let found = checks(&run);
+    assert!(found.contains(&("people/part-00.parquet".to_owned(), Check::Missing)), "{found:?}");
+}
+
+#[test]
+fn a_run_in_progress_is_not_accused() {
+    let out = tempfile::tempdir().unwrap();
+    let run = played(out.path(), "r", 1);
+    fs::write(run.path().join("tmp/agents.half"), "x").unwrap();
+    fs::write(run.path().join("agents/round-000002.s00.parquet"), "x").unwrap();
+    assert_eq!(checks(run.path()), []);
+    fs::write(run.path().join("agents/round-000001.s01.parquet"), "x").unwrap();
+    assert_eq!(
+        checks(run.path()),
+        [("agents/round-000001.s01.parquet".to_owned(), Check::Unknown)]
+    );
+}

@@ -1,0 +1,176 @@
+//! How much an endpoint can do at once, found by trying.
+//!
+//! Servers seldom say that they are full, so a limit that only falls on refusals grows without end and
+//! turns into waiting time. This one grows while growth brings goodput, and falls on every refusal.
+
+use crate::limits::LIMIT_START;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Factor of growth while the endpoint is kept full.
+const GROWTH: f64 = 1.25;
+/// Part of the growth that must show in goodput for the new limit to be kept.
+const WORTH: f64 = 0.4;
+/// Factor at a refusal.
+const FALL: f64 = 0.7;
+/// Shortest time between two falls: refusals of one burst count once.
+const FALL_PAUSE: Duration = Duration::from_millis(50);
+/// Shortest time over which goodput is measured.
+const WINDOW: Duration = Duration::from_millis(100);
+/// Completions per place in the limit over which goodput is measured.
+const WINDOW_TURNS: f64 = 4.0;
+/// Windows for which the limit rests after a growth that was not worth it.
+const REST: u32 = 8;
+
+/// The adaptive limit of one endpoint.
+#[derive(Clone, Debug)]
+pub struct AdaptiveLimit {
+    limit: f64,
+    ceiling: f64,
+    window_start: Instant,
+    completed: u32,
+    was_full: bool,
+    /// The limit and goodput before the last growth, while that growth is on trial.
+    trial: Option<(f64, f64)>,
+    rest: u32,
+    last_fall: Option<Instant>,
+}
+
+impl AdaptiveLimit {
+    /// A limit that starts low and never passes `ceiling`.
+    pub fn new(ceiling: usize, now: Instant) -> Self {
+        let ceiling = ceiling.max(1) as f64;
+        Self {
+            limit: (LIMIT_START as f64).min(ceiling),
+            ceiling,
+            window_start: now,
+            completed: 0,
+            was_full: false,
+            trial: None,
+            rest: 0,
+            last_fall: None,
+        }
+    }
+
+    /// Requests that may be in flight.
+    pub fn limit(&self) -> usize {
+        self.limit as usize
+    }
+
+    /// Lowers or raises the ceiling, as when the server says how many slots it has.
+    pub fn set_ceiling(&mut self, ceiling: usize) {
+        self.ceiling = ceiling.max(1) as f64;
+        self.limit = self.limit.min(self.ceiling);
+    }
+
+    /// Notes a completion that arrived while `in_flight` requests, itself included, were under way.
+    pub fn completed(&mut self, in_flight: usize, now: Instant) {
+        self.completed += 1;
+        self.was_full |= in_flight >= self.limit();
+        let elapsed = now - self.window_start;
+        if elapsed < WINDOW || f64::from(self.completed) < WINDOW_TURNS * self.limit {
+            return;
+        }
+        let goodput = f64::from(self.completed) / elapsed.as_secs_f64();
+        self.settle(goodput);
+        self.restart(now);
+    }
+
+    /// Notes a refusal, a timeout or a lost connection.
+    pub fn refused(&mut self, now: Instant) {
+        if self.last_fall.is_some_and(|last| now - last < FALL_PAUSE) {
+            return;
+        }
+        self.last_fall = Some(now);
+        self.limit = (self.limit * FALL).max(1.0);
+        self.trial = None;
+        self.rest = REST / 2;
+        self.restart(now);
+    }
+
+    fn settle(&mut self, goodput: f64) {
+        if let Some((old_limit, old_goodput)) = self.trial.take() {
+            let needed = old_goodput * (1.0 + WORTH * (self.limit / old_limit - 1.0));
+            if goodput < needed {
+                self.limit = old_limit;
+                self.rest = REST;
+                return;
+            }
+        }
+        if self.rest > 0 {
+            self.rest -= 1;
+        } else if self.was_full && self.limit < self.ceiling {
+            self.trial = Some((self.limit, goodput));
+            self.limit = (self.limit * GROWTH).max(self.limit + 1.0).min(self.ceiling);
+        }
+    }
+
+    fn restart(&mut self, now: Instant) {
+        self.window_start = now;
+        self.completed = 0;
+        self.was_full = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays a server with `slots` that serves one request in 10 ms per slot and queues without bound, or
+    /// refuses past `refuse_above`; returns the limit that is settled on and the share of refusals.
+    fn play(slots: usize, refuse_above: usize) -> (usize, f64) {
+        let start = Instant::now();
+        let mut limit = AdaptiveLimit::new(1_024, start);
+        let (mut now, mut sent, mut refused) = (start, 0_u32, 0_u32);
+        for _ in 0..6_000 {
+            let in_flight = limit.limit();
+            now += Duration::from_millis(10);
+            let admitted = in_flight.min(refuse_above);
+            sent += in_flight as u32;
+            for _ in 0..admitted.min(slots) {
+                limit.completed(in_flight, now);
+            }
+            if in_flight > refuse_above {
+                refused += (in_flight - refuse_above) as u32;
+                limit.refused(now);
+            }
+        }
+        (limit.limit(), f64::from(refused) / f64::from(sent))
+    }
+
+    #[test]
+    fn finds_the_slots_of_a_server_that_never_refuses() {
+        for slots in [8, 16, 32, 64] {
+            let (found, _) = play(slots, usize::MAX);
+            assert!(
+                (slots * 9..=slots * 20).contains(&(found * 10)),
+                "{slots} slots, found {found}"
+            );
+        }
+    }
+
+    #[test]
+    fn stays_below_what_a_server_refuses_and_is_seldom_refused() {
+        for slots in [32, 64] {
+            let (found, refused) = play(slots, slots);
+            assert!((slots / 2..=slots * 5 / 4).contains(&found), "{slots} slots, found {found}");
+            assert!(refused < 0.03, "{refused}");
+        }
+    }
+
+    #[test]
+    fn never_leaves_its_bounds() {
+        let start = Instant::now();
+        let mut limit = AdaptiveLimit::new(3, start);
+        assert_eq!(limit.limit(), 3);
+        for millisecond in 0..2_000 {
+            limit.refused(start + Duration::from_millis(millisecond));
+            assert!(limit.limit() >= 1);
+        }
+        limit.set_ceiling(2);
+        for millisecond in 2_000..9_000 {
+            limit.completed(2, start + Duration::from_millis(millisecond));
+            assert!((1..=2).contains(&limit.limit()));
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The synchronous face of the bridge: batches in, replies out, while a thread of its own does the waiting.
+
+use crate::budget::Spent;
+use crate::engine::{Command, EndpointCounters, Engine};
+use crate::exchange::{Batch, ExchangeError, Exchanged, Prepared, Progress, Snapshot};
+use crate::limits::{COMMANDS_MAX, FILES_SHARE};
+use crate::model::{BridgeConfig, ConfigError};
+use crate::store::CompletionStore;
+use crate::wire::http::HttpTransport;
+use crate::wire::scripted::Mixed;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use tokio::sync::{mpsc, oneshot};
+
+/// A bridge to the models of one configuration.
+///
+/// Dropping it cancels what is under way and waits for its thread.
+#[derive(Debug)]
+pub struct Bridge {
+    config: Arc<BridgeConfig>,
+    commands: Option<mpsc::Sender<Command>>,
+    thread: Option<JoinHandle<()>>,
+    in_flight_max: usize,
+    notices: Vec<String>,
+}
+
+/// Why a bridge cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is wrong; all errors at once.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Config(Vec<ConfigError>),
+    /// The thread or its runtime cannot be made.
+    #[error("the bridge's thread cannot start: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+impl Bridge {
+    /// Starts a bridge; opens no connection before the first exchange.
+    pub fn start(
+        config: BridgeConfig,
+        store: Arc<dyn CompletionStore>,
+    ) -> Result<Self, StartError> {
+        Self::resume(config, store, Spent::default())
+    }
+
+    /// Starts a bridge for a run that has already spent `spent` of its budget.
+    pub fn resume(
+        config: BridgeConfig,
+        store: Arc<dyn CompletionStore>,
+        spent: Spent,
+    ) -> Result<Self, StartError> {
+        let errors = config.errors();
+        if !errors.is_empty() {
+            return Err(StartError::Config(errors));
+        }
+        let (in_flight_max, notices) = in_flight_max(config.in_flight_max);
+        let config = Arc::new(config);
+        let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
+        let (ready, started) = std::sync::mpsc::sync_channel(1);
+        let of_thread = Arc::clone(&config);
+        let work = move || {
+            let begun = begin(&of_thread);
+            let outcome = begun.map(|(runtime, transport)| {
+                // The receiver waits below, so it cannot be gone.
+                let _ = ready.send(Ok(()));
+                let engine = Engine::new(&of_thread, spent, in_flight_max, transport, store);
+                runtime.block_on(engine.run(receiver));
+            });
+            if let Err(error) = outcome {
+                let _ = ready.send(Err(error));
+            }
+        };
+        let thread = std::thread::Builder::new().name("throng-bridge".to_owned()).spawn(work)?;
+        match started.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Err(StartError::Thread(std::io::Error::other("it ended at once"))),
+        }
+        Ok(Self { config, commands: Some(commands), thread: Some(thread), in_flight_max, notices })
+    }
+
+    /// What the user should know of this start, as that the limit of open files bounds requests in flight.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// Most requests that are in flight at once.
+    pub fn in_flight_max(&self) -> usize {
+        self.in_flight_max
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &BridgeConfig {
+        &self.config
+    }
+
+    /// Asks a batch and waits for its replies.
+    pub fn exchange(&self, batch: Batch) -> Result<Exchanged, ExchangeError> {
+        self.begin(batch)?.wait()
+    }
+
+    /// Asks a batch; the replies are waited for later. Cohorts are found on the calling thread.
+    pub fn begin(&self, batch: Batch) -> Result<Exchange, ExchangeError> {
+        let prepared = Box::new(Prepared::new(batch, &self.config)?);
+        let progress = Arc::new(Progress::default());
+        let (done, end) = oneshot::channel();
+        let commands = self.commands()?;
+        let begin = Command::Begin { prepared, progress: Arc::clone(&progress), done };
+        commands.blocking_send(begin).map_err(|_| ExchangeError::Ended)?;
+        Ok(Exchange { progress, end, commands })
+    }
+
+    /// Counters of all endpoints, by model.
+    pub fn counters(&self) -> Result<Vec<Vec<EndpointCounters>>, ExchangeError> {
+        self.query(Command::Counters)
+    }
+
+    /// What was spent so far, with what was spent before the start.
+    pub fn spent(&self) -> Result<Spent, ExchangeError> {
+        self.query(Command::Spent)
+    }
+
+    fn query<A>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<A>) -> Command,
+    ) -> Result<A, ExchangeError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands()?.blocking_send(command(reply)).map_err(|_| ExchangeError::Ended)?;
+        answer.blocking_recv().map_err(|_| ExchangeError::Ended)
+    }
+
+    fn commands(&self) -> Result<mpsc::Sender<Command>, ExchangeError> {
+        self.commands.clone().ok_or(ExchangeError::Ended)
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread was already reported by it, and must not become a second one here.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// An exchange under way. Dropping it does not end it; `cancel` does.
+#[derive(Debug)]
+pub struct Exchange {
+    progress: Arc<Progress>,
+    end: oneshot::Receiver<Result<Exchanged, ExchangeError>>,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Exchange {
+    /// Live counts.
+    pub fn progress(&self) -> Snapshot {
+        self.progress.snapshot()
+    }
+
+    /// A handle on the live counts that another thread may keep.
+    pub fn watch(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// Ends it early: what is in flight is given up, which reaches the servers.
+    pub fn cancel(&self) {
+        self.progress.cancelled.store(true, Ordering::Relaxed);
+        // Fails only if the bridge has ended, and with it the exchange.
+        let _ = self.commands.blocking_send(Command::Cancel);
+    }
+
+    /// Waits for the replies.
+    pub fn wait(self) -> Result<Exchanged, ExchangeError> {
+        let Self { end, commands, .. } = self;
+        drop(commands);
+        end.blocking_recv().map_err(|_| ExchangeError::Ended)?
+    }
+}
+
+type Begun = (tokio::runtime::Runtime, Mixed);
+
+fn begin(config: &BridgeConfig) -> Result<Begun, StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let guard = runtime.enter();
+    let http = HttpTransport::new(config).map_err(|error| StartError::Config(vec![error]))?;
+    let answers = config.models.iter().map(|model| model.answers.clone()).collect();
+    drop(guard);
+    Ok((runtime, Mixed::new(http, answers)))
+}
+
+/// How many requests may be in flight under the limit of open files, and what to say about it.
+fn in_flight_max(wanted: Option<usize>) -> (usize, Vec<String>) {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let Some(files) = files else { return (wanted.unwrap_or(usize::MAX), Vec::new()) };
+    let most = ((files as f64 * FILES_SHARE) as usize).max(1);
+    match wanted {
+        Some(wanted) if wanted <= most => (wanted, Vec::new()),
+        _ => {
+            let notice = format!(
+                "at most {most} requests in flight: 0.7 of the limit of {files} open files"
+            );
+            (most, vec![notice])
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! An exchange: a batch of asks on its way to as many replies.
+
+use crate::answer::{AnswerSpec, SpecError};
+use crate::cohort::{Ask, Cohort, CohortKey, Cohorts, cohorts, requests_min};
+use crate::constraint::schema;
+use crate::digest::Digest;
+use crate::model::{BridgeConfig, ModelConfig};
+use crate::money::Money;
+use crate::prompt::Prompts;
+use crate::reply::{Reply, Totals};
+use crate::store::{CompletionKey, Moment, StoreError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The questions of one exchange.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// When in the run it takes place.
+    pub moment: Moment,
+    /// Seed of the run.
+    pub run_seed: u64,
+    /// The questions, at most one per agent, by rising agent.
+    pub asks: Vec<Ask>,
+    /// The prompts that they name.
+    pub prompts: Arc<Prompts>,
+    /// The answer types that they name.
+    pub answers: Arc<[AnswerSpec]>,
+    /// Time for the whole exchange; none means as long as every reply may take.
+    pub deadline: Option<Duration>,
+    /// Failed replies past which the rest is cancelled.
+    pub failed_max: Option<u64>,
+    /// Members of a cohort that lower-ranking hosts hold, so that seeds do not depend on how a population
+    /// is divided; empty on a single host.
+    pub ranks_before: BTreeMap<CohortKey, u64>,
+}
+
+/// Why a batch cannot be asked.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum BatchError {
+    /// Agents out of order or asked twice.
+    #[error("agents must rise from ask to ask; at place {0} they do not")]
+    Order(usize),
+    /// A prompt, model or answer type that does not exist.
+    #[error("the ask at place {0} names a {1} that does not exist")]
+    Unknown(usize, &'static str),
+    /// An answer type that cannot be asked for.
+    #[error("answer type {0}: {1}")]
+    Answer(usize, SpecError),
+    /// More asks than places.
+    #[error("an exchange has at most {} asks", u32::MAX)]
+    TooMany,
+}
+
+/// Why an exchange has no replies.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ExchangeError {
+    /// The batch cannot be asked.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    /// Completions could not be made durable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The bridge has ended.
+    #[error("the bridge has ended")]
+    Ended,
+}
+
+/// Why an exchange ended before every ask was tried for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The budget is spent.
+    Budget,
+    /// More replies failed than `Batch::failed_max` allows.
+    Failed,
+    /// It was cancelled, or its deadline passed.
+    Cancelled,
+}
+
+/// The end of an exchange.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exchanged {
+    /// A reply per ask, in the order of the asks.
+    pub replies: Vec<Reply>,
+    /// Counts that reconcile with the replies and with the endpoints.
+    pub totals: Totals,
+    /// Why it ended early, if it did; such a round is not complete, but can be resumed.
+    pub stop: Option<Stop>,
+}
+
+/// Live counts of an exchange, readable from any thread.
+#[derive(Debug, Default)]
+pub struct Progress {
+    pub(crate) total: AtomicU64,
+    pub(crate) answered: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) requests: AtomicU64,
+    pub(crate) in_flight: AtomicU64,
+    pub(crate) tokens: AtomicU64,
+    pub(crate) cost: AtomicU64,
+    pub(crate) cancelled: AtomicBool,
+}
+
+/// What `Progress` showed at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Asks.
+    pub total: u64,
+    /// Asks answered.
+    pub answered: u64,
+    /// Asks failed.
+    pub failed: u64,
+    /// Requests sent.
+    pub requests: u64,
+    /// Requests under way.
+    pub in_flight: u64,
+    /// Prompt and completion tokens.
+    pub tokens: u64,
+    /// Price.
+    pub cost: Money,
+}
+
+impl Progress {
+    /// The counts now.
+    pub fn snapshot(&self) -> Snapshot {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Snapshot {
+            total: read(&self.total),
+            answered: read(&self.answered),
+            failed: read(&self.failed),
+            requests: read(&self.requests),
+            in_flight: read(&self.in_flight),
+            tokens: read(&self.tokens),
+            cost: Money(read(&self.cost)),
+        }
+    }
+}
+
+/// A batch that was checked and divided into cohorts, on the caller's thread.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub batch: Batch,
+    pub cohorts: Cohorts,
+    /// Per cohort: fingerprint of its model and digest of its parameters and answer type.
+    pub keys: Vec<CohortKey>,
+}
+
+impl Prepared {
+    pub(crate) fn new(batch: Batch, config: &BridgeConfig) -> Result<Self, BatchError> {
+        check(&batch, config)?;
+        let cohorts = cohorts(&batch.asks, &batch.prompts);
+        let keys = keys(&batch, &cohorts, config);
+        Ok(Self { batch, cohorts, keys })
+    }
+
+    /// The ask at place `member` of the list of members.
+    pub(crate) fn ask(&self, member: u32) -> &Ask {
+        &self.batch.asks[self.cohorts.members[member as usize] as usize]
+    }
+
+    pub(crate) fn cohort(&self, cohort: u32) -> &Cohort {
+        &self.cohorts.cohorts[cohort as usize]
+    }
+
+    pub(crate) fn spec(&self, cohort: u32) -> &AnswerSpec {
+        &self.batch.answers[usize::from(self.cohort(cohort).ask.answer)]
+    }
+
+    /// The seed of `member`, which belongs to `cohort`.
+    pub(crate) fn seed(&self, cohort: u32, member: u32) -> u64 {
+        let key = &self.keys[cohort as usize];
+        let before = self.batch.ranks_before.get(key).copied().unwrap_or(0);
+        let rank = u64::from(member - self.cohort(cohort).start);
+        key.base_seed(self.batch.run_seed, self.batch.moment) + before + rank
+    }
+
+    pub(crate) fn completion_key(&self, cohort: u32, member: u32, attempt: u8) -> CompletionKey {
+        let key = &self.keys[cohort as usize];
+        CompletionKey {
+            moment: self.batch.moment,
+            agent: self.ask(member).agent,
+            attempt,
+            prompt: key.prompt,
+            model: key.model,
+            parameters: key.parameters,
+        }
+    }
+}
+
+/// The cohorts of `batch` with their sizes, by key: what hosts exchange to fill `Batch::ranks_before`.
+pub fn cohort_sizes(
+    batch: &Batch,
+    config: &BridgeConfig,
+) -> Result<BTreeMap<CohortKey, u64>, BatchError> {
+    let prepared = Prepared::new(batch.clone(), config)?;
+    let mut sizes = BTreeMap::new();
+    for (cohort, key) in prepared.cohorts.cohorts.iter().zip(&prepared.keys) {
+        *sizes.entry(*key).or_insert(0) += u64::from(cohort.length);
+    }
+    Ok(sizes)
+}
+
+/// Fewest requests that `batch` takes, if every endpoint gives as many choices as configured.
+pub fn fewest_requests(batch: &Batch, config: &BridgeConfig) -> Result<u64, BatchError> {
+    let prepared = Prepared::new(batch.clone(), config)?;
+    let requests = prepared.cohorts.cohorts.iter().map(|cohort| {
+        let model = &config.models[usize::from(cohort.ask.model)];
+        requests_min([cohort.length], choices_max(model))
+    });
+    Ok(requests.sum())
+}
+
+/// Most choices that some endpoint of `model` is asked for at once.
+pub(crate) fn choices_max(model: &ModelConfig) -> u32 {
+    let of_endpoints = model
+        .endpoints
+        .iter()
+        .map(|endpoint| endpoint.quirks.apply(endpoint.server.quirks()).n_max);
+    let most = of_endpoints.max().unwrap_or(model.n_max).min(model.n_max);
+    if model.coalesce { most.max(1) } else { 1 }
+}
+
+fn check(batch: &Batch, config: &BridgeConfig) -> Result<(), BatchError> {
+    if u32::try_from(batch.asks.len()).is_err() {
+        return Err(BatchError::TooMany);
+    }
+    for (place, spec) in batch.answers.iter().enumerate() {
+        spec.check().map_err(|error| BatchError::Answer(place, error))?;
+    }
+    for (place, ask) in batch.asks.iter().enumerate() {
+        if place > 0 && batch.asks[place - 1].agent >= ask.agent {
+            return Err(BatchError::Order(place));
+        }
+        let unknown = if ask.prompt.0 as usize >= batch.prompts.len() {
+            Some("prompt")
+        } else if usize::from(ask.model) >= config.models.len() {
+            Some("model")
+        } else if usize::from(ask.answer) >= batch.answers.len() {
+            Some("answer type")
+        } else {
+            None
+        };
+        if let Some(what) = unknown {
+            return Err(BatchError::Unknown(place, what));
+        }
+    }
+    Ok(())
+}
+
+fn keys(batch: &Batch, cohorts: &Cohorts, config: &BridgeConfig) -> Vec<CohortKey> {
+    let models: Vec<(Digest, Digest)> =
+        config.models.iter().map(|model| (model.fingerprint(), model.parameters())).collect();
+    let schemas: Vec<String> = batch.answers.iter().map(|spec| schema(spec, false)).collect();
+    let mut parameters: BTreeMap<(u16, u16), Digest> = BTreeMap::new();
+    let key = |cohort: &Cohort| {
+        let Ask { prompt, model, answer, .. } = cohort.ask;
+        let (fingerprint, of_model) = models[usize::from(model)];
+        let parameters = *parameters.entry((model, answer)).or_insert_with(|| {
+            Digest::of([of_model.0.as_slice(), schemas[usize::from(answer)].as_bytes()])
+        });
+        CohortKey { prompt: batch.prompts.digest(prompt), model: fingerprint, parameters }
+    };
+    cohorts.cohorts.iter().map(key).collect()
+}

@@ -1,0 +1,328 @@
+//! Questions in words: written by a scenario, answered through the bridge, handed back in agent order.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+use thiserror::Error;
+use throng_engine::{
+    AgentId, Answer, AnswerValue, Mesh, Phase, Population, Round, Seed, Shape, Simulation,
+};
+use throng_llm_bridge as bridge;
+
+use crate::exchange::PolicySystems;
+use crate::{Cause, ModelRef, Reply};
+
+/// The way to the models that answer in words; absent in a run of policies alone.
+#[derive(Resource, Clone)]
+pub struct BridgeHandle {
+    bridge: Arc<bridge::Bridge>,
+    /// For each model of the run its place in the bridge's configuration; none for a policy.
+    places: Arc<[Option<u16>]>,
+}
+
+/// What the exchanges of this round cost, over all agents of this world.
+#[derive(Resource, Clone, Debug, Default)]
+pub struct Calls {
+    /// Counts that reconcile with the endpoints' own.
+    pub totals: bridge::Totals,
+}
+
+/// Why the round could not be finished; the run can be resumed.
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Halt(pub Option<bridge::Stop>);
+
+/// The questions of this round that go to models.
+#[derive(Resource)]
+pub struct Questions<A: Answer> {
+    shape: Shape,
+    prompts: bridge::Prompts,
+    asks: Vec<bridge::Ask>,
+    /// For each model of the run its place in the bridge's configuration; none for a policy.
+    places: Arc<[Option<u16>]>,
+    answer: std::marker::PhantomData<fn() -> A>,
+}
+
+/// Why questions could not be asked.
+#[derive(Debug, Error)]
+pub enum QuestionError {
+    /// More distinct texts than a round may have.
+    #[error("a round has too many distinct prompts")]
+    TooMany,
+    /// A model is asked in words, and the run has no bridge.
+    #[error("a model that answers in words is asked, but this run has none")]
+    NoBridge,
+    /// The bridge failed.
+    #[error("{0}")]
+    Bridge(#[from] bridge::ExchangeError),
+    /// The exchange was stopped before every question was tried.
+    #[error(
+        "the exchange was stopped ({0:?}); what was answered is kept, and the run can be resumed"
+    )]
+    Stopped(bridge::Stop),
+    /// Another world ended.
+    #[error("{0}")]
+    Mesh(#[from] throng_engine::MeshError),
+}
+
+/// A text that many agents share; held once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedText(bridge::prompt::TextId);
+
+impl BridgeHandle {
+    /// A handle on a bridge; `places` says for each model of the run where the bridge has it.
+    pub fn new(bridge: Arc<bridge::Bridge>, places: Vec<Option<u16>>) -> Self {
+        Self { bridge, places: places.into() }
+    }
+
+    /// The bridge.
+    pub fn bridge(&self) -> &bridge::Bridge {
+        &self.bridge
+    }
+}
+
+impl<A: Answer> Questions<A> {
+    /// Whether this model is asked in words: a policy is not.
+    pub fn in_words(&self, model: ModelRef) -> bool {
+        self.places.get(usize::from(model.0)).is_some_and(Option::is_some)
+    }
+
+    /// Whether any model of the run is asked in words.
+    pub fn any(&self) -> bool {
+        self.places.iter().any(Option::is_some)
+    }
+
+    /// A text that many agents share, such as the rules of a game. Put it first: servers reuse a prefix.
+    ///
+    /// # Errors
+    /// When a round has too many distinct texts.
+    pub fn shared(&mut self, text: &str) -> Result<SharedText, QuestionError> {
+        self.prompts.text(text).map(SharedText).map_err(|_| QuestionError::TooMany)
+    }
+
+    /// Asks an agent; agents that are not asked keep [`Reply::NotAsked`]. A question to a policy is dropped:
+    /// it does not read.
+    ///
+    /// # Errors
+    /// When a round has too many distinct prompts.
+    pub fn ask(
+        &mut self,
+        agent: AgentId,
+        model: ModelRef,
+        system: SharedText,
+        user: &str,
+    ) -> Result<(), QuestionError> {
+        let Some(Some(place)) = self.places.get(usize::from(model.0)).copied() else {
+            return Ok(());
+        };
+        let user = self.prompts.text(user).map_err(|_| QuestionError::TooMany)?;
+        let messages: [(bridge::Role, &[_]); 2] =
+            [(bridge::Role::System, &[system.0]), (bridge::Role::User, &[user])];
+        let prompt = self.prompts.prompt(&messages).map_err(|_| QuestionError::TooMany)?;
+        self.asks.push(bridge::Ask { agent: agent.0.into(), prompt, model: place, answer: 0 });
+        Ok(())
+    }
+
+    /// Questions written so far.
+    pub fn len(&self) -> usize {
+        self.asks.len()
+    }
+
+    /// Whether nobody is asked.
+    pub fn is_empty(&self) -> bool {
+        self.asks.is_empty()
+    }
+}
+
+/// Asking in words, as an extension of the simulation.
+pub trait AskInWords {
+    /// Lets the questions in [`Questions<A>`] be answered in every exchange, within the given shape.
+    fn asks_in_words<A: Answer>(&mut self, shape: Shape) -> &mut Self;
+}
+
+impl AskInWords for Simulation {
+    fn asks_in_words<A: Answer>(&mut self, shape: Shape) -> &mut Self {
+        let handle = self.get_resource::<BridgeHandle>();
+        let places = handle.map_or_else(|| Arc::from([]), |handle| Arc::clone(&handle.places));
+        self.insert_resource(Questions::<A> {
+            shape,
+            prompts: bridge::Prompts::new(),
+            asks: Vec::new(),
+            places,
+            answer: std::marker::PhantomData,
+        })
+        .init_resource::<Calls>()
+        .init_resource::<Halt>()
+        .add_systems(Phase::Exchange, exchange::<A>.before(PolicySystems))
+    }
+}
+
+/// Sends the questions of this world and writes a reply to everyone who was asked.
+fn exchange<A: Answer>(
+    handle: Option<Res<BridgeHandle>>,
+    (seed, round, mesh, population): (Res<Seed>, Res<Round>, Res<Mesh>, Res<Population>),
+    (mut questions, mut calls, mut halt): (ResMut<Questions<A>>, ResMut<Calls>, ResMut<Halt>),
+    mut agents: Query<(&AgentId, &mut Reply<A>)>,
+) -> Result<(), BevyError> {
+    calls.totals = bridge::Totals::default();
+    if !questions.any() {
+        return Ok(());
+    }
+    let handle = handle.ok_or(QuestionError::NoBridge)?;
+    let batch = questions.batch(*seed, *round, &mesh, &handle)?;
+    let asked: Vec<u64> = batch.asks.iter().map(|ask| ask.agent).collect();
+    let done = handle.bridge.exchange(batch).map_err(QuestionError::from)?;
+    calls.totals = done.totals;
+    if let Some(stop) = done.stop {
+        halt.0 = Some(stop);
+        return Err(QuestionError::Stopped(stop).into());
+    }
+    let range = population.range;
+    let mut replies = vec![Reply::NotAsked; range.len()];
+    for (agent, reply) in asked.into_iter().zip(&done.replies) {
+        replies[range.offset(AgentId(agent as u32))] = read(reply, &questions.shape);
+    }
+    for (agent, mut own) in &mut agents {
+        *own = std::mem::take(&mut replies[range.offset(*agent)]);
+    }
+    Ok(())
+}
+
+impl<A: Answer> Questions<A> {
+    /// The questions as a batch of the bridge; there are none left afterwards.
+    fn batch(
+        &mut self,
+        seed: Seed,
+        round: Round,
+        mesh: &Mesh,
+        handle: &BridgeHandle,
+    ) -> Result<bridge::Batch, QuestionError> {
+        let mut asks = std::mem::take(&mut self.asks);
+        asks.sort_unstable_by_key(|ask| ask.agent);
+        let mut batch = bridge::Batch {
+            moment: bridge::Moment { round: round.0, exchange: 0 },
+            run_seed: seed.0,
+            asks,
+            prompts: Arc::new(std::mem::take(&mut self.prompts)),
+            answers: Arc::from([spec(&self.shape)]),
+            deadline: None,
+            failed_max: None,
+            ranks_before: BTreeMap::new(),
+        };
+        if mesh.size() > 1 {
+            batch.ranks_before = ranks_before(&batch, mesh, handle)?;
+        }
+        Ok(batch)
+    }
+}
+
+/// How many agents of lower ranges ask each question, so that seeds do not depend on where ranges are cut.
+fn ranks_before(
+    batch: &bridge::Batch,
+    mesh: &Mesh,
+    handle: &BridgeHandle,
+) -> Result<BTreeMap<bridge::CohortKey, u64>, QuestionError> {
+    let sizes = bridge::exchange::cohort_sizes(batch, handle.bridge.config())
+        .map_err(bridge::ExchangeError::from)?;
+    let plain = sizes.iter().map(|(key, count)| {
+        let bridge::CohortKey { prompt, model, parameters } = key;
+        ((prompt.0, model.0, parameters.0), *count)
+    });
+    let all = mesh.gather(plain.collect::<Vec<_>>())?;
+    let mut before = BTreeMap::new();
+    for ((prompt, model, parameters), count) in all.into_iter().take(mesh.rank()).flatten() {
+        let digest = bridge::digest::Digest;
+        let key = bridge::CohortKey {
+            prompt: digest(prompt),
+            model: digest(model),
+            parameters: digest(parameters),
+        };
+        *before.entry(key).or_default() += count;
+    }
+    Ok(before)
+}
+
+/// The bridge's word for a shape.
+fn spec(shape: &Shape) -> bridge::AnswerSpec {
+    match shape {
+        Shape::Number { min, max, decimals: 0 } => {
+            bridge::AnswerSpec::Integer { min: min.ceil() as i64, max: max.floor() as i64 }
+        }
+        Shape::Number { min, max, decimals } => {
+            bridge::AnswerSpec::Number { min: *min, max: *max, decimals: *decimals }
+        }
+        Shape::Choice(choices) => {
+            let options = choices.iter().map(|choice| choice.label.to_owned()).collect();
+            bridge::AnswerSpec::Choice { options }
+        }
+        Shape::Text { chars_max } => bridge::AnswerSpec::Text { length_max: *chars_max as u32 },
+        Shape::Object(parts) => {
+            let field = |part: &throng_engine::Part| bridge::Field {
+                name: part.name.to_owned(),
+                description: part.description.to_owned(),
+                answer: spec(&part.shape),
+            };
+            bridge::AnswerSpec::Object { fields: parts.iter().map(field).collect() }
+        }
+    }
+}
+
+/// A reply of the bridge as a reply of the scenario's type.
+fn read<A: Answer>(reply: &bridge::Reply, shape: &Shape) -> Reply<A> {
+    match &reply.status {
+        bridge::Status::Answered(answer) => match A::from_value(&value(answer, shape), shape) {
+            Ok(answer) => Reply::Answered(answer),
+            Err(_) => Reply::Failed(Cause::Invalid),
+        },
+        bridge::Status::Failed(failure) => Reply::Failed(cause(failure.cause)),
+    }
+}
+
+/// An answer of the bridge as the value that its shape describes.
+fn value(answer: &bridge::Answer, shape: &Shape) -> AnswerValue {
+    match (answer, shape) {
+        (bridge::Answer::Number(number), _) => AnswerValue::Number(*number),
+        (bridge::Answer::Integer(number), _) => AnswerValue::Number(*number as f64),
+        (bridge::Answer::Choice(place), Shape::Choice(choices)) => {
+            let label = choices.get(*place as usize).map(|choice| choice.label);
+            AnswerValue::Text(label.unwrap_or_default().to_owned())
+        }
+        (bridge::Answer::Choice(place), _) => AnswerValue::Number(f64::from(*place)),
+        (bridge::Answer::Text(text), _) => AnswerValue::Text(text.to_string()),
+        (bridge::Answer::Object(values), Shape::Object(parts)) => {
+            let named = parts.iter().zip(values);
+            let named =
+                named.map(|(part, answer)| (part.name.to_owned(), value(answer, &part.shape)));
+            AnswerValue::Object(named.collect())
+        }
+        (bridge::Answer::Object(_), _) => AnswerValue::Object(Vec::new()),
+    }
+}
+
+/// The cause of a failure as tables have it.
+const fn cause(cause: bridge::Cause) -> Cause {
+    match cause {
+        bridge::Cause::Timeout => Cause::Timeout,
+        bridge::Cause::Refused => Cause::Refused,
+        bridge::Cause::Invalid => Cause::Invalid,
+        bridge::Cause::HttpStatus(_) => Cause::HttpStatus,
+        bridge::Cause::ContextLength => Cause::ContextLength,
+        bridge::Cause::Budget => Cause::Budget,
+        // A quarantined request is one whose endpoints died of it.
+        bridge::Cause::CircuitOpen | bridge::Cause::Quarantined => Cause::CircuitOpen,
+        bridge::Cause::Cancelled => Cause::Cancelled,
+    }
+}
+
+impl fmt::Debug for BridgeHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BridgeHandle").field("places", &self.places).finish_non_exhaustive()
+    }
+}
+
+impl<A: Answer> fmt::Debug for Questions<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Questions").field("asks", &self.asks.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,64 @@
+//! The command line: what was typed becomes what is meant, and every command ends with a documented code.
+
+mod arguments;
+mod check;
+mod completions;
+mod doctor;
+mod exit;
+mod failure;
+mod interrupt;
+mod list;
+pub(crate) mod output;
+mod play_arguments;
+mod report;
+mod run;
+mod runs;
+mod scenarios;
+mod schema;
+mod status;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use throng_systems::Scenario;
+
+use arguments::{Arguments, Command};
+use exit::Exit;
+use failure::Failure;
+use output::Results;
+
+/// Runs the command line with these scenarios and says how the process should end.
+pub(crate) fn main(scenarios: &[Scenario]) -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error).into(),
+    };
+    let results = Results::stdout();
+    let ended = dispatch(arguments.command, scenarios, &results);
+    let ended = ended.and_then(|exit| results.finish().map(|()| exit));
+    ended.unwrap_or_else(|failure| failure.tell()).into()
+}
+
+fn dispatch(command: Command, scenarios: &[Scenario], results: &Results) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(arguments) => run::run(&arguments, scenarios, results),
+        Command::Check(arguments) => check::run(&arguments, scenarios, results),
+        Command::List(arguments) => list::run(&arguments, results),
+        Command::Status(arguments) => status::run(&arguments, results),
+        Command::Report(arguments) => report::run(&arguments, results),
+        Command::Verify(arguments) => verify::run(&arguments, results),
+        Command::Scenarios(arguments) => Ok(scenarios::run(&arguments, scenarios, results)),
+        Command::Schema(arguments) => schema::run(&arguments, scenarios, results),
+        Command::Completions(arguments) => Ok(completions::run(&arguments, results)),
+        Command::Doctor(arguments) => Ok(doctor::run(&arguments, results)),
+    }
+}
+
+/// Shows help, a version or what is wrong with the arguments.
+fn usage(error: &clap::Error) -> Exit {
+    let to_stderr = error.use_stderr();
+    // Where nobody reads it, there is nobody to tell.
+    let _ = error.print();
+    if to_stderr { Exit::Usage } else { Exit::Done }
+}

@@ -1,0 +1,57 @@
+//! What may be typed.
+
+use clap::{Parser, Subcommand};
+
+use super::{check, completions, doctor, list, report, run, scenarios, schema, status, verify};
+
+const EXAMPLES: &str = "\
+Examples:
+  throng run guessing-game                 a million agents, five rounds
+  throng check my-game.toml                what a configuration means, and what it would take
+  throng list                              the runs in the folder `runs`
+
+Exit codes:
+  0    done
+  1    the run failed, or `verify` or `doctor` found something wrong
+  2    the arguments or the configuration are wrong
+  3    more replies failed than allowed; can be resumed
+  4    a budget is used up; can be resumed
+  5    no endpoint could be reached before the start
+  130  interrupted; can be resumed (the first Ctrl-C finishes the round, the second stops at once)
+  141  nobody read the results any more; the run stopped after the round and can be resumed
+
+Results go to standard output, everything else to standard error. NO_COLOR is honoured.";
+
+/// Simulates populations of agents, round by round, from one command.
+#[derive(Debug, Parser)]
+#[command(name = "throng", version, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(max_term_width = 100)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Every command in a file of its own.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Play a scenario
+    Run(run::RunArguments),
+    /// Check a configuration: read it, build a small world, show three prompts; write nothing
+    Check(check::CheckArguments),
+    /// List the runs of a folder
+    List(list::ListArguments),
+    /// Show where a run stands
+    Status(status::StatusArguments),
+    /// Draw a run that has been played: histograms, convergence, groups
+    Report(report::ReportArguments),
+    /// Hash, count and derive everything in a run again
+    Verify(verify::VerifyArguments),
+    /// List the scenarios with their settings and policies
+    Scenarios(scenarios::ScenariosArguments),
+    /// Print the JSON schema of configurations, for editors
+    Schema(schema::SchemaArguments),
+    /// Print completions for a shell
+    Completions(completions::CompletionsArguments),
+    /// Look at this machine: memory, disk, limits, terminal
+    Doctor(doctor::DoctorArguments),
+}

@@ -1,0 +1,96 @@
+//! Why a command failed, as a message with a cause per line and a hint.
+
+use std::io;
+
+use thiserror::Error;
+use throng_data::Fault;
+use throng_systems::TemplateError;
+use throng_systems::engine::EngineError;
+
+use super::exit::Exit;
+use super::output::note;
+use crate::config::{ConfigError, ResolveError};
+use crate::play::PlayError;
+
+/// Why a command failed.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    /// The scenario or an invariant of the engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A prompt.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// A run directory.
+    #[error(transparent)]
+    Data(#[from] throng_data::Error),
+    /// The results could not be written.
+    #[error("the results cannot be written: {0}")]
+    Output(io::Error),
+    /// A thread of the run ended without a word.
+    #[error("a thread that plays a part of the population has ended unexpectedly")]
+    WorldLost,
+    /// The pictures could not be written.
+    #[error("the pictures cannot be written: {0}")]
+    Pictures(io::Error),
+    /// Signals cannot be received.
+    #[error("Ctrl-C cannot be caught: {0}")]
+    Signal(#[from] ctrlc::Error),
+}
+
+impl From<ResolveError> for Failure {
+    fn from(error: ResolveError) -> Self {
+        match error {
+            ResolveError::Config(error) => Self::Config(error),
+            ResolveError::Scenario(error) => Self::Engine(error),
+        }
+    }
+}
+
+impl From<PlayError> for Failure {
+    fn from(error: PlayError) -> Self {
+        match error {
+            PlayError::Engine(error) => Self::Engine(error),
+            PlayError::Data(error) => Self::Data(error),
+            PlayError::WorldLost => Self::WorldLost,
+        }
+    }
+}
+
+impl Failure {
+    /// Tells the user, and says with which code to end.
+    pub(super) fn tell(&self) -> Exit {
+        match self {
+            Self::Config(error) => note(&error.styled()),
+            failure => {
+                note(&format!("error: {failure}"));
+                if let Some(hint) = failure.hint() {
+                    note(&format!("  = help: {hint}"));
+                }
+            }
+        }
+        self.exit()
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Data(error) => error.hint(),
+            Self::Engine(EngineError::Settings(_)) | Self::Config(_) => None,
+            Self::Engine(_) => {
+                Some("this is a fault of the scenario or of Throng; no round was lost")
+            }
+            _ => None,
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Config(_) | Self::Engine(EngineError::Settings(_)) => Exit::Usage,
+            Self::Data(error) if error.fault() == Fault::Settings => Exit::Usage,
+            _ => Exit::Failed,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The tables of a configuration, with their defaults and limits.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Models of a run.
+pub const MODELS_MAX: usize = 64;
+/// Backgrounds of a run; who needs more describes a population in a table.
+pub const BACKGROUNDS_MAX: usize = 256;
+/// Characters of the name of a model or background.
+pub const NAME_CHARS_MAX: usize = 64;
+/// Compute threads of a run.
+pub const THREADS_MAX: usize = 1_024;
+
+/// What a run is, and where and how it is played.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RunTable {
+    /// The scenario: a name that `throng scenarios` lists.
+    pub(super) scenario: String,
+    /// Number of agents, 1 to 4294967295.
+    #[schemars(range(min = 1, max = 4_294_967_295_u64))]
+    pub(super) agents: u64,
+    /// Number of rounds, 1 to 999999.
+    #[schemars(range(min = 1, max = 999_999))]
+    pub(super) rounds: u32,
+    /// Seed of all random numbers, 0 to 9223372036854775807.
+    #[schemars(range(max = 9_223_372_036_854_775_807_u64))]
+    pub(super) seed: u64,
+    /// Share of failed replies, 0 to 1, above which a run stops.
+    #[schemars(range(min = 0, max = 1))]
+    pub(super) failed_replies_max: f64,
+    /// Compute threads, 1 to 1024; 0 takes one per core. Results do not depend on it.
+    #[schemars(range(max = 1_024))]
+    pub(super) threads: usize,
+    /// Worlds that play the run together in this process. Results do not depend on it.
+    #[schemars(range(min = 1))]
+    pub(super) shards: usize,
+    /// The folder in which the run gets its directory.
+    pub(super) out: PathBuf,
+    /// The most memory to use, in GiB; what the machine has available, where it is left out.
+    pub(super) memory_max_gib: Option<f64>,
+    /// Whether to draw a picture of every round into the run's `report` folder.
+    pub(super) report: bool,
+}
+
+impl Default for RunTable {
+    fn default() -> Self {
+        Self {
+            scenario: String::new(),
+            agents: 1_000_000,
+            rounds: 5,
+            seed: 1,
+            failed_replies_max: 0.05,
+            threads: 0,
+            shards: 1,
+            out: PathBuf::from("runs"),
+            memory_max_gib: None,
+            report: true,
+        }
+    }
+}
+
+/// A model that answers for a share of the population.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ModelTable {
+    /// Name of the model in tables and reports; the policy's, where it is left out.
+    pub(super) name: Option<String>,
+    /// Share of the population, 0 to 1; all models together have 1. Equal shares, where no model has one.
+    #[schemars(range(min = 0, max = 1))]
+    pub(super) share: Option<f64>,
+    /// What the model is: "policy" answers in the process, without any call.
+    #[schemars(extend("enum" = ["policy"]))]
+    pub(super) kind: Option<String>,
+    /// The policy: a name that `throng scenarios` lists; the model's name, where it is left out.
+    pub(super) policy: Option<String>,
+    /// The policy's parameters, which `throng scenarios` lists.
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub(super) parameters: toml::Table,
+}
+
+/// Who a share of the agents is.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct BackgroundTable {
+    /// Name of the background in tables and reports.
+    pub(super) name: String,
+    /// What these agents are told about themselves.
+    pub(super) text: String,
+    /// Share of the population, 0 to 1; all backgrounds together have 1. Equal shares, where none has one.
+    #[schemars(range(min = 0, max = 1))]
+    pub(super) share: Option<f64>,
+}
+
+/// The kinds of models: whether this build has them, or what they need.
+pub(super) const KINDS: [(&str, Option<&str>); 3] = [
+    ("policy", None),
+    ("openai", Some("they need the bridge to a model's server")),
+    ("replay", Some("they need the completions of a recorded run")),
+];
+
+/// What decides the results of a run, every default filled in; `run.toml` in the run's directory.
+///
+/// Where and how a run is played (threads, shards, folder, memory) is not part of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ResolvedConfig {
+    /// Population, rounds and seed.
+    pub run: ResolvedRun,
+    /// All settings of the scenario.
+    pub scenario: toml::Table,
+    /// Who answers.
+    pub models: Vec<ResolvedModel>,
+    /// Who the agents are; empty when everyone is the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub backgrounds: Vec<ResolvedBackground>,
+}
+
+/// Population, rounds and seed of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ResolvedRun {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Number of agents.
+    pub agents: u64,
+    /// Number of rounds.
+    pub rounds: u32,
+    /// Seed of all random numbers.
+    pub seed: u64,
+    /// Share of failed replies above which the run stops.
+    pub failed_replies_max: f64,
+}
+
+/// A model with its share.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ResolvedModel {
+    /// Unique name.
+    pub name: String,
+    /// Share of the population.
+    pub share: f64,
+    /// Kind; "policy" is the only one.
+    pub kind: String,
+    /// The policy's name.
+    pub policy: String,
+    /// The parameters that were set; all others have the defaults of the scenario's version.
+    #[serde(skip_serializing_if = "toml::Table::is_empty")]
+    pub parameters: toml::Table,
+}
+
+/// A background with its share.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ResolvedBackground {
+    /// Unique name.
+    pub name: String,
+    /// What these agents are told about themselves.
+    pub text: String,
+    /// Share of the population.
+    pub share: f64,
+}
+
+impl ResolvedConfig {
+    /// The configuration as TOML, which resolves to itself.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("tables of texts and numbers can be written")
+    }
+
+    /// SHA-256 of [`Self::to_toml`] in lower-case hexadecimal.
+    pub fn sha256(&self) -> String {
+        throng_data::sha256_hex(self.to_toml().as_bytes())
+    }
+}
+
+/// Where and how a run is played; nothing of it decides results.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Execution {
+    /// Compute threads; 0 takes one per core.
+    pub threads: usize,
+    /// Worlds that play the run together.
+    pub shards: usize,
+    /// The folder in which the run gets its directory.
+    pub out: PathBuf,
+    /// The most memory to use, in GiB.
+    pub memory_max_gib: Option<f64>,
+    /// Whether to draw pictures.
+    pub report: bool,
+}

@@ -1,0 +1,154 @@
+//! The loop of a run: a round is played while the one before it is written and committed.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use throng_data::{Accounting as Accounts, NewRun, RoundOutput, RoundWriter, RunId, WritableRun};
+use throng_systems::engine::{Digest, state_digest};
+use throng_systems::{Accounting, Cause};
+
+use super::worlds::{Played, Worlds};
+use super::{Plan, PlayError, RoundReport, RunEnd, RunHead, RunStatus, StopFlag, Watch};
+use super::{columns, origin};
+
+/// Plays a run from its first round to its last, or to the end of the round in which it is asked to stop.
+///
+/// # Errors
+/// When the run directory cannot be written or a system fails; committed rounds stay as they are.
+pub fn play(plan: Plan, stop: StopFlag, watch: &mut dyn Watch) -> Result<RunEnd, PlayError> {
+    let begun = Instant::now();
+    let mut worlds = Worlds::new(&plan)?;
+    let people = worlds.people()?;
+    let new = NewRun {
+        id: Some(RunId::new(plan.run_id.as_str())?),
+        config_toml: plan.config.to_toml(),
+        origin: origin::of(&plan, &worlds.prompts_text()),
+    };
+    let mut run = WritableRun::create(&plan.out, new)?;
+    run.commit(before_first_round(&plan, people))?;
+    let directory = run.path().to_owned();
+    watch.started(&RunHead {
+        run_id: plan.run_id.clone(),
+        directory: directory.clone(),
+        scenario: plan.config.run.scenario.clone(),
+        agents: plan.config.run.agents,
+        rounds: plan.config.run.rounds,
+    });
+    let mut writer = RoundWriter::start(run)?;
+    let played = play_rounds(&plan, &stop, watch, &mut worlds, &mut writer);
+    let status =
+        played.as_ref().map_or(throng_data::RunStatus::Failed, |played| noted(played.status));
+    let run = writer.finish(status);
+    // What went wrong while playing came first, and explains what the writer says.
+    let played = played?;
+    let end = RunEnd {
+        status: played.status,
+        rounds_committed: run?.last_round().unwrap_or(0),
+        directory,
+        state_hash: played.state.map(|state| state.to_string()).unwrap_or_default(),
+        seconds: begun.elapsed().as_secs_f64(),
+    };
+    watch.finished(&end);
+    Ok(end)
+}
+
+/// Where the rounds came to an end.
+struct Outcome {
+    status: RunStatus,
+    state: Option<Digest>,
+}
+
+fn play_rounds(
+    plan: &Plan,
+    stop: &StopFlag,
+    watch: &mut dyn Watch,
+    worlds: &mut Worlds,
+    writer: &mut RoundWriter,
+) -> Result<Outcome, PlayError> {
+    let mut state = None;
+    for round in 1..=plan.config.run.rounds {
+        if stop.is_set() {
+            return Ok(Outcome { status: RunStatus::Interrupted, state });
+        }
+        let begun = Instant::now();
+        let played = worlds.round()?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let (digest, accounting) = (state_digest(&played.blocks), played.accounting);
+        state = Some(digest);
+        watch.round(&report(plan, round, &played, seconds));
+        writer.submit(output(plan, round, played, digest, seconds)?)?;
+        let agents = plan.config.run.agents as f64;
+        if accounting.failed() as f64 > plan.config.run.failed_replies_max * agents {
+            return Ok(Outcome { status: RunStatus::TooManyFailures, state });
+        }
+    }
+    Ok(Outcome { status: RunStatus::Done, state })
+}
+
+fn report(plan: &Plan, round: u32, played: &Played, seconds: f64) -> RoundReport {
+    RoundReport {
+        round,
+        rounds: plan.config.run.rounds,
+        summary: played.summary.clone(),
+        seconds,
+        agents_per_second: plan.config.run.agents as f64 / seconds,
+        calls: 0,
+        tokens: 0,
+        cost: 0.0,
+    }
+}
+
+fn output(
+    plan: &Plan,
+    round: u32,
+    played: Played,
+    state: Digest,
+    seconds: f64,
+) -> Result<RoundOutput, PlayError> {
+    let agents = plan.config.run.agents;
+    Ok(RoundOutput {
+        round,
+        shard: 0,
+        tables: columns::round_tables(round, agents, played.agents, played.summary)?,
+        accounting: accounts(agents, &played.accounting),
+        state_hash: Some(state.to_string()),
+        state: BTreeMap::new(),
+        wall_us: Some((seconds * 1e6) as u64),
+    })
+}
+
+fn before_first_round(plan: &Plan, people: throng_data::Table) -> RoundOutput {
+    RoundOutput {
+        round: 0,
+        shard: 0,
+        tables: vec![people],
+        accounting: Accounts::nobody_asked(plan.config.run.agents),
+        state_hash: None,
+        state: BTreeMap::new(),
+        wall_us: None,
+    }
+}
+
+fn accounts(agents: u64, accounting: &Accounting) -> Accounts {
+    let failed = Cause::ALL
+        .into_iter()
+        .map(|cause| (cause.to_string(), accounting.failed_by(cause)))
+        .filter(|(_, count)| *count > 0);
+    Accounts {
+        agents,
+        answered: accounting.answered(),
+        failed: failed.collect(),
+        // A scenario that asks nothing has counted nobody.
+        not_asked: accounting.not_asked() + (agents - accounting.total()),
+    }
+}
+
+/// The status as the manifest has it.
+const fn noted(status: RunStatus) -> throng_data::RunStatus {
+    match status {
+        RunStatus::Done => throng_data::RunStatus::Done,
+        RunStatus::Interrupted => throng_data::RunStatus::Interrupted,
+        RunStatus::TooManyFailures => throng_data::RunStatus::TooManyFailures,
+        RunStatus::OutOfBudget => throng_data::RunStatus::OutOfBudget,
+    }
+}

@@ -1,0 +1,198 @@
+//! A run in a terminal: a bar while it goes, a line per round, and a histogram at the end.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::output::{Results, note};
+use crate::figures::{Cell, Row, grouped, grouped_whole, short};
+use crate::play::{RoundReport, RunEnd, RunHead, RunStatus, StopFlag, StopReason, Watch};
+use crate::plot::{Histogram, bars};
+
+/// Columns of a round that are shown where the scenario has them.
+const SHOWN: [&str; 10] = [
+    "n",
+    "answered",
+    "failed",
+    "mean",
+    "median",
+    "sd",
+    "target",
+    "winning",
+    "winners",
+    "first_winner",
+];
+/// Columns of its own that are shown of a scenario with other results.
+const OWN_COLUMNS_MAX: usize = 6;
+/// Letters of the longest bar.
+const BAR_LETTERS: usize = 40;
+/// How often the bar moves.
+const BAR_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Shows a run as text.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    results: Results,
+    stop: StopFlag,
+    /// Whether every group gets a line.
+    verbose: bool,
+    /// The range of the histogram, where the scenario says it.
+    range: Option<(f64, f64)>,
+    columns: Vec<(String, usize)>,
+    bar: ProgressBar,
+    last: Option<(u32, Row)>,
+}
+
+impl Terminal {
+    pub(crate) fn new(
+        results: Results,
+        stop: StopFlag,
+        verbose: bool,
+        range: Option<(f64, f64)>,
+    ) -> Self {
+        let (columns, bar) = (Vec::new(), ProgressBar::hidden());
+        Self { results, stop, verbose, range, columns, bar, last: None }
+    }
+
+    fn print(&self, line: &str) {
+        if !self.bar.suspend(|| self.results.line(line)) {
+            self.stop.request(StopReason::ReaderGone);
+        }
+    }
+
+    fn header(&mut self, row: &Row) {
+        self.columns = columns(row);
+        let names: Vec<String> =
+            self.columns.iter().map(|(name, width)| format!("{name:>width$}")).collect();
+        self.print(&format!("round  {}", names.join("  ")));
+    }
+
+    fn line(&self, round: u32, row: &Row) -> String {
+        let cells = self.columns.iter().map(|(name, width)| {
+            let text = row.cell(name).map_or_else(String::new, shown);
+            format!("{text:>width$}")
+        });
+        format!("{round:>5}  {}", cells.collect::<Vec<_>>().join("  "))
+    }
+}
+
+impl Watch for Terminal {
+    fn started(&mut self, run: &RunHead) {
+        note(&format!(
+            "{}: {} agents, {} rounds, in {}",
+            run.scenario,
+            grouped(run.agents),
+            grouped(run.rounds),
+            run.directory.display()
+        ));
+        // On a terminal only; elsewhere the bar does not draw itself.
+        self.bar = ProgressBar::new(run.rounds.into()).with_style(style());
+        self.bar.set_message("playing round 1");
+        self.bar.enable_steady_tick(BAR_INTERVAL);
+    }
+
+    fn round(&mut self, round: &RoundReport) {
+        let rows = Row::of_summary(&round.summary);
+        let Some(everyone) = Row::everyone(&rows) else { return };
+        if self.columns.is_empty() {
+            self.header(everyone);
+        }
+        self.print(&self.line(round.round, everyone));
+        if self.verbose {
+            for row in rows.iter().filter(|row| *row != everyone) {
+                self.print(&format!("{}  {}", self.line(round.round, row), row.group));
+            }
+        }
+        let rate = grouped_whole(round.agents_per_second);
+        let next = round.rounds.min(round.round + 1);
+        self.bar.set_message(format!("playing round {next} at {rate} agents/s"));
+        self.bar.set_position(round.round.into());
+        self.last = Some((round.round, everyone.clone()));
+    }
+
+    fn finished(&mut self, end: &RunEnd) {
+        self.bar.finish_and_clear();
+        if let Some((round, row)) = &self.last
+            && let Some(plot) = final_histogram(*round, row, self.range)
+        {
+            self.print("");
+            self.print(&plot.title);
+            for line in bars(&plot, BAR_LETTERS) {
+                self.print(&line);
+            }
+        }
+        let rounds = grouped(end.rounds_committed);
+        let ended = match end.status {
+            RunStatus::Done => "done".to_owned(),
+            RunStatus::Interrupted => "stopped".to_owned(),
+            RunStatus::TooManyFailures => "stopped, as too many replies failed".to_owned(),
+            RunStatus::OutOfBudget => "stopped by its budget".to_owned(),
+        };
+        note(&format!("{ended} after {rounds} rounds in {:.1} s", end.seconds));
+        if self.verbose {
+            note(&format!("state {}", end.state_hash));
+        }
+        self.print("");
+        self.print(&format!("results: {}", end.directory.display()));
+    }
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {pos}/{len} [{bar:24}] {msg}, {eta} left")
+        .expect("a test draws with the template")
+        .progress_chars("=> ")
+}
+
+/// The columns to show with their widths: the well-known ones, and where there are none, the scenario's first.
+fn columns(row: &Row) -> Vec<(String, usize)> {
+    let known: Vec<&str> = SHOWN.into_iter().filter(|name| row.cell(name).is_some()).collect();
+    let accounts = ["n", "answered", "failed"];
+    let own = row.columns().filter(|name| !known.contains(name) && !name.starts_with("failed_"));
+    let own_max =
+        if known.iter().all(|name| accounts.contains(name)) { OWN_COLUMNS_MAX } else { 0 };
+    let names = known.iter().copied().chain(own.take(own_max));
+    let width = |name: &str| {
+        let count = row.number("n").map_or(0, |n| grouped_whole(n).len());
+        let least = if accounts.contains(&name) { count } else { 7 };
+        name.len().max(least)
+    };
+    names.map(|name| (name.to_owned(), width(name))).collect()
+}
+
+fn shown(cell: &Cell) -> String {
+    match cell {
+        Cell::Missing => "-".to_owned(),
+        Cell::Whole(whole) => grouped(*whole),
+        Cell::Number(number) => short(*number),
+        Cell::Text(text) => text.clone(),
+        Cell::Flag(flag) => flag.to_string(),
+    }
+}
+
+/// The histogram of a round, where its figures have bins; its range is counted in bins where nobody says it.
+pub(crate) fn final_histogram(
+    round: u32,
+    row: &Row,
+    range: Option<(f64, f64)>,
+) -> Option<Histogram> {
+    let counts = row.bins();
+    if counts.is_empty() {
+        return None;
+    }
+    let (low, high) = range.unwrap_or((0.0, counts.len() as f64));
+    let marks = ["mean", "target"]
+        .into_iter()
+        .filter(|_| range.is_some())
+        .filter_map(|name| Some((name.to_owned(), row.number(name)?)));
+    let n = row.number("answered").or_else(|| row.number("n")).unwrap_or(0.0);
+    let title = format!("round {round}: {} answers", grouped_whole(n));
+    Some(Histogram { title, low, high, marks: marks.collect(), counts })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_bar_s_template_is_one() {
+        drop(super::style());
+    }
+}
