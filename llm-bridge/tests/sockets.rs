@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use throng_llm_bridge::batch_file::Ingested;
 use throng_llm_bridge::digest::{Digest, mix, unit};
-use throng_llm_bridge::forecast::forecast;
+use throng_llm_bridge::forecast::{Interval, forecast};
 use throng_llm_bridge::mock::fault::FAULTS;
 use throng_llm_bridge::mock::{Fault, Faults, Latency, Mock, MockOptions, Policy, serve};
 use throng_llm_bridge::model::Patience;
@@ -346,7 +346,7 @@ fn a_forecast_holds_what_the_run_then_takes() {
     let played = play(config, batch);
     assert!(counted.counted && !reckoned.counted);
     let requests = played.totals.requests as f64;
-    assert_eq!([counted.requests.low, counted.requests.mean, counted.requests.high], [requests; 3]);
+    assert_eq!(counted.requests, Interval { low: requests, mean: requests, high: requests });
     assert_eq!(
         (scaled.asks, scaled.requests),
         (5_000.0, counted.requests),

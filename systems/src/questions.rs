@@ -41,6 +41,8 @@ pub struct Halt(pub Option<bridge::Stop>);
 #[derive(Resource)]
 pub struct Questions<A: Answer> {
     shape: Shape,
+    /// Characters of reasoning before an answer, where there is to be any.
+    reasoning: Option<usize>,
     prompts: bridge::Prompts,
     asks: Vec<bridge::Ask>,
     /// For each model of the run its place in the bridge's configuration; none for a policy.
@@ -145,6 +147,12 @@ impl<A: Answer> Questions<A> {
 pub trait AskInWords {
     /// Lets the questions in [`Questions<A>`] be answered in every exchange, within the given shape.
     fn asks_in_words<A: Answer>(&mut self, shape: Shape) -> &mut Self;
+
+    /// Lets models write down at most this many characters of reasoning before their answer, in the same reply.
+    ///
+    /// # Panics
+    /// Unless it `asks_in_words` for such answers.
+    fn thinks_first<A: Answer>(&mut self, chars_max: usize) -> &mut Self;
 }
 
 impl AskInWords for Simulation {
@@ -153,6 +161,7 @@ impl AskInWords for Simulation {
         let places = handle.map_or_else(|| Arc::from([]), |handle| Arc::clone(&handle.places));
         self.insert_resource(Questions::<A> {
             shape,
+            reasoning: None,
             prompts: bridge::Prompts::new(),
             asks: Vec::new(),
             places,
@@ -161,6 +170,11 @@ impl AskInWords for Simulation {
         .init_resource::<Calls>()
         .init_resource::<Halt>()
         .add_systems(Phase::Exchange, exchange::<A>.before(PolicySystems))
+    }
+
+    fn thinks_first<A: Answer>(&mut self, chars_max: usize) -> &mut Self {
+        self.world_mut().resource_mut::<Questions<A>>().reasoning = Some(chars_max);
+        self
     }
 }
 
@@ -189,7 +203,7 @@ fn exchange<A: Answer>(
     let range = population.range;
     let mut replies = vec![Reply::NotAsked; range.len()];
     for (agent, reply) in asked.into_iter().zip(&done.replies) {
-        replies[range.offset(AgentId(agent as u32))] = read(reply, &questions.shape);
+        replies[range.offset(AgentId(agent as u32))] = questions.read(reply);
     }
     for (agent, mut own) in &mut agents {
         *own = std::mem::take(&mut replies[range.offset(*agent)]);
@@ -213,7 +227,7 @@ impl<A: Answer> Questions<A> {
             run_seed: seed.0,
             asks,
             prompts: Arc::new(std::mem::take(&mut self.prompts)),
-            answers: Arc::from([spec(&self.shape)]),
+            answers: Arc::from([self.spec()]),
             deadline: None,
             failed_max: handle.failed_max,
             ranks_before: BTreeMap::new(),
@@ -222,6 +236,40 @@ impl<A: Answer> Questions<A> {
             batch.ranks_before = ranks_before(&batch, mesh, handle)?;
         }
         Ok(batch)
+    }
+}
+
+impl<A: Answer> Questions<A> {
+    /// The type of a reply: the answer, behind the reasoning where there is to be any.
+    fn spec(&self) -> bridge::AnswerSpec {
+        let answer = spec(&self.shape);
+        let Some(chars_max) = self.reasoning else { return answer };
+        let field = |name: &str, description: &str, answer| bridge::Field {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            answer,
+        };
+        let reasoning = bridge::AnswerSpec::Text { length_max: chars_max as u32 };
+        bridge::AnswerSpec::Object {
+            fields: vec![
+                field("reasoning", "The steps that lead to the answer.", reasoning),
+                field("answer", "The answer that follows from them.", answer),
+            ],
+        }
+    }
+
+    /// A reply of the bridge as a reply of the scenario's type.
+    fn read(&self, reply: &bridge::Reply) -> Reply<A> {
+        let answer = match (&reply.status, self.reasoning) {
+            (bridge::Status::Failed(failure), _) => return Reply::Failed(cause(failure.cause)),
+            (bridge::Status::Answered(bridge::Answer::Object(parts)), Some(_)) => parts.last(),
+            (bridge::Status::Answered(answer), _) => Some(answer),
+        };
+        let read = answer.map(|answer| A::from_value(&value(answer, &self.shape), &self.shape));
+        match read {
+            Some(Ok(answer)) => Reply::Answered(answer),
+            _ => Reply::Failed(Cause::Invalid),
+        }
     }
 }
 
@@ -273,17 +321,6 @@ fn spec(shape: &Shape) -> bridge::AnswerSpec {
             };
             bridge::AnswerSpec::Object { fields: parts.iter().map(field).collect() }
         }
-    }
-}
-
-/// A reply of the bridge as a reply of the scenario's type.
-fn read<A: Answer>(reply: &bridge::Reply, shape: &Shape) -> Reply<A> {
-    match &reply.status {
-        bridge::Status::Answered(answer) => match A::from_value(&value(answer, shape), shape) {
-            Ok(answer) => Reply::Answered(answer),
-            Err(_) => Reply::Failed(Cause::Invalid),
-        },
-        bridge::Status::Failed(failure) => Reply::Failed(cause(failure.cause)),
     }
 }
 

@@ -16,7 +16,10 @@ use throng_systems::{PolicyEntry, PolicySet};
 
 use policy::{GuessPolicy, Own, View};
 pub use results::GameRound;
-use rules::{Grid, Rules};
+use rules::{Grid, Rules, Thinking};
+
+/// Characters of the reasoning before an answer.
+const REASONING_CHARS_MAX: usize = 1_200;
 
 /// What was announced after each finished round, oldest first.
 #[derive(Resource, Clone, Debug, Default, PartialEq)]
@@ -60,6 +63,9 @@ pub fn guessing_game(sim: &mut Simulation) {
         .add_systems(Phase::Update, remember)
         .add_systems(Phase::Resolve, results::resolve)
         .summarises::<(Accounting, GameRound)>();
+    if rules.thinking == Thinking::StepByStep {
+        sim.thinks_first::<Guess>(REASONING_CHARS_MAX);
+    }
 }
 
 /// Takes the answers; whoever has none keeps the number reported last.

@@ -5,7 +5,7 @@ use throng_systems::prelude::*;
 use throng_systems::{MEMORY_ROUNDS, PromptText, TemplateError, TemplateValue, template_values};
 
 use super::News;
-use super::rules::Rules;
+use super::rules::{Note, Rules, Thinking};
 
 /// The prompts, which are files beside this one.
 pub(super) fn templates() -> Templates {
@@ -66,7 +66,12 @@ fn rules(rules: &Rules, players: u64) -> TemplateValue {
         0 => average,
         _ => format!("{} plus {average}", rules.offset),
     };
-    template_values! { players, answer => answer.to_string(), target }
+    let note = match rules.note {
+        Note::None => "none",
+        Note::Rational => "rational",
+        Note::Strategic => "strategic",
+    };
+    template_values! { players, answer => answer.to_string(), target, note }
 }
 
 /// What was announced in the latest rounds, with the player's own report where it made one.
@@ -85,7 +90,8 @@ fn question(news: &News, background: &str, memory: &Memory) -> TemplateValue {
             }
         })
         .collect();
-    template_values! { background, rounds, round => finished + 1 }
+    let step_by_step = news.rules.thinking == Thinking::StepByStep;
+    template_values! { background, rounds, round => finished + 1, step_by_step }
 }
 
 /// A number as it is shown, with at most four decimals: one digit more would change every prompt.

@@ -5,6 +5,7 @@ mod exact;
 mod ratio;
 #[cfg(test)]
 pub(super) mod tests;
+mod wording;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use throng_systems::engine::Decimal;
 use throng_systems::prelude::Resource;
 
 pub use ratio::{Ratio, RatioProblem};
+pub use wording::{Note, Thinking};
 
 /// The largest number of possible answers: exact medians and winners count each of them.
 pub const CELLS_MAX: u64 = 4_194_304;
@@ -39,6 +41,10 @@ pub struct Rules {
     pub max: Decimal,
     /// Decimals of an answer, 0 to 4.
     pub decimals: u8,
+    /// Whether models that read reason before they answer.
+    pub thinking: Thinking,
+    /// What models that read are told about the other players.
+    pub note: Note,
 }
 
 /// How a configuration writes a ratio.
@@ -59,6 +65,8 @@ impl Default for Rules {
             min: Decimal::from_units(0),
             max: Decimal::from_units(100 * Decimal::SCALE),
             decimals: 2,
+            thinking: Thinking::Direct,
+            note: Note::None,
         }
     }
 }

@@ -6,6 +6,7 @@ use throng_systems::engine::{
 };
 use throng_systems::{Cast, ModelRef, PolicyChoice, Populate, Share};
 
+use super::rules::Note;
 use super::*;
 
 const PLAYERS: u64 = 20_000;
@@ -143,6 +144,19 @@ fn prompts_of_a_later_round_tell_what_was_announced_and_reported() {
 }
 
 #[test]
+fn variants_of_the_question_are_worded_as_the_settings_say() {
+    let mut sim = Simulation::new(SimulationSettings::new(7, 1_000)).unwrap();
+    let rules = Rules { thinking: Thinking::StepByStep, note: Note::Rational, ..Rules::default() };
+    sim.insert_resource(rules)
+        .insert_resource(Policies::<policy::Policy> { entries: Vec::new() })
+        .populate(Cast { models: vec![("m".to_owned(), Share(1.0))], backgrounds: Vec::new() })
+        .add(guessing_game);
+    sim.start().unwrap();
+    let text = scenario().preview(&mut sim, AgentId(3)).unwrap();
+    insta::assert_snapshot!(format!("{}\n---\n{}", text.system, text.user));
+}
+
+#[test]
 fn one_player_is_always_the_winner() {
     let mut sim = game(SimulationSettings::new(7, 1));
     let record = sim.round().unwrap();
@@ -150,8 +164,24 @@ fn one_player_is_always_the_winner() {
     assert_eq!(winners[0], 1);
 }
 
+#[test]
+fn reasoning_comes_before_the_number_in_the_same_reply() {
+    let reply = r#"{"reasoning": "Half of 100, then two thirds of it.", "answer": 33}"#;
+    let settings = toml::toml! { thinking = "step-by-step" };
+    let mut sim = scripted_game_with(settings, &[reply], 1_000);
+    let record = sim.round().unwrap();
+    let Values::F64(means) = column(&record, "mean") else { panic!("means are numbers") };
+    assert_eq!(means, &[16.5, 33.0, 0.0]);
+    let totals = &sim.resource::<throng_systems::Calls>().totals;
+    assert_eq!((totals.answered, totals.failed), (500, 0));
+}
+
 /// A game of a scripted model and a policy, half of the players each.
 fn scripted_game(answers: &[&str], players: u64) -> Simulation {
+    scripted_game_with(toml::Table::new(), answers, players)
+}
+
+fn scripted_game_with(settings: toml::Table, answers: &[&str], players: u64) -> Simulation {
     use throng_systems::bridge::{Bridge, BridgeConfig, MemoryStore, ModelConfig};
 
     let mut sim = Simulation::new(SimulationSettings::new(7, players)).unwrap();
@@ -160,7 +190,7 @@ fn scripted_game(answers: &[&str], players: u64) -> Simulation {
         policy: "equilibrium".into(),
         parameters: toml::Table::new(),
     };
-    let prepared = scenario().prepare(toml::Table::new(), &[choice]).unwrap();
+    let prepared = scenario().prepare(settings, &[choice]).unwrap();
     (prepared.insert)(&mut sim);
     let models = vec![ModelConfig::scripted("words", answers)];
     let config = BridgeConfig { models, ..BridgeConfig::default() };

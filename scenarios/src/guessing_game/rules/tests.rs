@@ -32,6 +32,7 @@ prop_compose! {
             min: Decimal::from_units(start * cell),
             max: Decimal::from_units((start + width) * cell),
             decimals,
+            ..Rules::default()
         }
     }
 }
@@ -48,6 +49,8 @@ fn defaults_are_two_thirds_of_a_hundred() {
     min = 0
     max = 100
     decimals = 2
+    thinking = "direct"
+    note = "none"
     "#);
 }
 
@@ -79,7 +82,7 @@ fn bad_configuration_says_what_to_write() {
     `nan` is not a number: write one such as 0 or 12.5
     invalid type: string "100", expected a number with at most 4 decimals
     invalid value: integer `300`, expected u8
-    unknown field `ration`, expected one of `ratio`, `offset`, `min`, `max`, `decimals`
+    unknown field `ration`, expected one of `ratio`, `offset`, `min`, `max`, `decimals`, `thinking`, `note`
     "#);
 }
 
