@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use throng_systems::engine::record::Table;
 use throng_systems::engine::reduce::Reduction;
 use throng_systems::engine::{
-    AgentRange, BLOCK, Digest, EngineError, Mesh, Simulation, SimulationSettings,
+    AgentRange, BLOCK, Digest, EngineError, Mesh, RoundRecord, Simulation, SimulationSettings,
 };
 use throng_systems::{Accounting, Cast, People, Populate, Templates};
 
@@ -16,6 +16,10 @@ use super::{Plan, PlayError, people};
 pub(super) struct Played {
     pub(super) agents: Table,
     pub(super) summary: Table,
+    /// Further tables that the scenario keeps, by name.
+    pub(super) tables: Vec<(String, Table)>,
+    /// Why the run ends after this round, if the scenario says so.
+    pub(super) ended: Option<String>,
     pub(super) blocks: Vec<Digest>,
     pub(super) accounting: Accounting,
 }
@@ -87,6 +91,9 @@ impl Worlds {
         for seat in &self.others {
             if let Outcome::Round(later) = seat.outcome()? {
                 all.agents.append(later.agents);
+                for ((_, table), (_, more)) in all.tables.iter_mut().zip(later.tables) {
+                    table.append(more);
+                }
                 all.blocks.extend(later.blocks);
                 all.accounting.merge(&later.accounting);
             }
@@ -148,7 +155,9 @@ fn build(plan: &Plan, range: AgentRange, mesh: Mesh) -> Result<Simulation, Engin
 fn play(world: &mut Simulation) -> Result<Played, EngineError> {
     let record = world.round()?;
     let accounting = world.get_resource::<Accounting>().copied().unwrap_or_default();
-    Ok(Played { agents: record.agents, summary: record.summary, blocks: record.blocks, accounting })
+    let ended = world.ended().map(str::to_owned);
+    let RoundRecord { agents, summary, tables, blocks, .. } = record;
+    Ok(Played { agents, summary, tables, ended, blocks, accounting })
 }
 
 /// The population in at most `shards` ranges of about equal length, cut at blocks.
