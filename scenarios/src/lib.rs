@@ -1,6 +1,13 @@
 //! The scenarios that ship with Throng.
 
+pub mod auction;
+pub mod group_guessing;
 pub mod guessing_game;
+pub mod prisoners;
+pub mod public_goods;
+
+#[cfg(test)]
+mod trial;
 
 use throng_systems::Scenario;
 
