@@ -1,10 +1,13 @@
 //! The scenarios that ship with Throng.
 
 pub mod auction;
+pub mod epidemic;
 pub mod group_guessing;
 pub mod guessing_game;
+pub mod opinions;
 pub mod prisoners;
 pub mod public_goods;
+pub mod segregation;
 
 #[cfg(test)]
 mod trial;
