@@ -1,6 +1,7 @@
 //! The scenarios that ship with Throng.
 
 pub mod auction;
+pub mod chat_room;
 pub mod epidemic;
 pub mod group_guessing;
 pub mod guessing_game;
@@ -8,6 +9,7 @@ pub mod opinions;
 pub mod prisoners;
 pub mod public_goods;
 pub mod segregation;
+pub mod town;
 
 #[cfg(test)]
 mod trial;
