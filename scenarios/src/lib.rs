@@ -18,5 +18,16 @@ use throng_systems::Scenario;
 
 /// Every scenario, by name.
 pub fn all() -> Vec<Scenario> {
-    vec![guessing_game::scenario()]
+    vec![
+        guessing_game::scenario(),
+        group_guessing::scenario(),
+        auction::scenario(),
+        chat_room::scenario(),
+        opinions::scenario(),
+        town::scenario(),
+        segregation::scenario(),
+        epidemic::scenario(),
+        public_goods::scenario(),
+        prisoners::scenario(),
+    ]
 }
