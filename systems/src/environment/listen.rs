@@ -126,8 +126,8 @@ pub trait Listen {
     ///
     /// Happenings are ordered by kind, then by environment or agent; for each one listeners run in the order in
     /// which they were added. Listeners run in every world for all events, so they may change environments,
-    /// wake agents through [`crate::timeline::Wakes`] and write through [`crate::mail::Mail`], but read agents only through
-    /// what all worlds know.
+    /// wake agents through [`crate::timeline::Wakes`] and write through [`crate::mail::Mail`], but read agents
+    /// only through what all worlds know.
     fn listen<M>(
         &mut self,
         name: &'static str,
