@@ -20,7 +20,7 @@ pub const ANSWERED: &str = "answered";
 pub const NOT_ASKED: &str = "not_asked";
 /// How the status of a failure begins; its cause follows.
 pub const FAILED_PREFIX: &str = "failed_";
-/// The column of `rounds` that names the attribute of `people` by which agents are grouped.
+/// The column of `rounds` that names the attribute of `people` or the column of `agents` by which agents are grouped.
 pub const GROUP_BY: &str = "group_by";
 /// The column of `rounds` that names the group.
 pub const GROUP: &str = "group";

@@ -11,6 +11,12 @@ pub enum Invariant {
     EveryAgentIsAccountedFor,
     /// Every recorded column has a value for every agent.
     ColumnsAreComplete,
+    /// Every letter that was sent is delivered, or lost for a reason that is counted.
+    LettersAreConserved,
+    /// Nobody is in two places, and no place holds two.
+    PlacesHoldOne,
+    /// Money changes hands and is neither made nor lost.
+    MoneyIsConserved,
 }
 
 impl Invariant {
@@ -20,6 +26,9 @@ impl Invariant {
             Self::AgentsAreDense => "every agent of a world's range exists exactly once",
             Self::EveryAgentIsAccountedFor => "answered + failed + not asked = population",
             Self::ColumnsAreComplete => "every recorded column has a value for every agent",
+            Self::LettersAreConserved => "sent = delivered + overflowed + unsent + unknown",
+            Self::PlacesHoldOne => "nobody is in two places, and no place holds two",
+            Self::MoneyIsConserved => "money changes hands and is neither made nor lost",
         }
     }
 }

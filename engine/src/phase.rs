@@ -19,24 +19,32 @@ pub enum Phase {
     Decide,
     /// Agents change themselves.
     Update,
+    /// What agents did to each other is settled: trades, moves, changes of the environment. A round of several
+    /// exchanges decides here whether there is another.
+    Settle,
     /// The whole population is reduced to the round's result.
     Resolve,
 }
 
 impl Phase {
     /// The phases of a round, in order.
-    pub const ROUND: [Self; 7] = [
+    pub const ROUND: [Self; 8] = [
         Self::Announce,
         Self::Observe,
         Self::Prompt,
         Self::Exchange,
         Self::Decide,
         Self::Update,
+        Self::Settle,
         Self::Resolve,
     ];
 
+    /// The phases that every exchange of a round passes through, in order.
+    pub const EXCHANGE: [Self; 6] =
+        [Self::Observe, Self::Prompt, Self::Exchange, Self::Decide, Self::Update, Self::Settle];
+
     /// Every phase, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Start,
         Self::Announce,
         Self::Observe,
@@ -44,6 +52,7 @@ impl Phase {
         Self::Exchange,
         Self::Decide,
         Self::Update,
+        Self::Settle,
         Self::Resolve,
     ];
 }

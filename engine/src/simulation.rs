@@ -17,7 +17,10 @@ use crate::record::{ColumnSpec, Columns, Table};
 use crate::recorder::Recorder;
 use crate::stream::{Purpose, Streams};
 use crate::summary::Summaries;
-use crate::{AgentId, AgentRange, EngineError, Mesh, POPULATION_MAX, Phase, Pool};
+use crate::tables::Tables;
+use crate::{
+    AgentId, AgentRange, Ending, EngineError, Exchanges, Mesh, POPULATION_MAX, Phase, Pool,
+};
 
 /// The round being played, from 1; 0 before the first.
 #[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,6 +89,8 @@ pub struct RoundRecord {
     pub agents: Table,
     /// A row for each group that the scenario summarises; the whole population is the group "all".
     pub summary: Table,
+    /// The further tables that the scenario keeps, by name, with the rows of this world.
+    pub tables: Vec<(String, Table)>,
     /// A digest for each block of agents; see [`crate::state_digest`].
     pub blocks: Vec<Digest>,
 }
@@ -105,6 +110,9 @@ impl Simulation {
         world.insert_resource(Population { size: settings.population, range: settings.range });
         world.insert_resource(Mesh::alone());
         world.init_resource::<Summaries>();
+        world.init_resource::<Tables>();
+        world.init_resource::<Exchanges>();
+        world.init_resource::<Ending>();
         let schedules = Phase::ALL.map(|phase| (phase, schedule(phase))).into();
         let recorder = Recorder::default();
         let spawn_backwards = settings.spawn_backwards;
@@ -173,6 +181,26 @@ impl Simulation {
     pub fn summarises<C: Columns + 'static>(&mut self) -> &mut Self {
         self.world.resource_mut::<Summaries>().declare::<C>();
         self
+    }
+
+    /// Declares a further table, to which systems add rows through [`Tables`].
+    pub fn keeps<C: Columns + 'static>(&mut self, table: &'static str) -> &mut Self {
+        self.world.resource_mut::<Tables>().declare::<C>(table);
+        self
+    }
+
+    /// Lets every round have up to `max` exchanges: from Observe to Settle, again and again, until a system
+    /// ends them.
+    ///
+    /// # Panics
+    /// If `max` is 0 or above [`crate::EXCHANGES_MAX`].
+    pub fn exchanges(&mut self, max: u32) -> &mut Self {
+        self.insert_resource(Exchanges::up_to(max))
+    }
+
+    /// Why the run has come to its end, once a system has said so.
+    pub fn ended(&self) -> Option<&str> {
+        self.world.resource::<Ending>().reason()
     }
 
     /// Adds a resource, or replaces it.
@@ -244,9 +272,18 @@ impl Simulation {
         self.start()?;
         self.world.resource_mut::<Round>().0 += 1;
         self.world.resource_mut::<Summaries>().clear();
-        for phase in Phase::ROUND {
-            self.play(phase)?;
+        self.world.resource_mut::<Tables>().clear();
+        self.play(Phase::Announce)?;
+        self.world.resource_mut::<Exchanges>().begin();
+        loop {
+            for phase in Phase::EXCHANGE {
+                self.play(phase)?;
+            }
+            if !self.world.resource_mut::<Exchanges>().go_on() {
+                break;
+            }
         }
+        self.play(Phase::Resolve)?;
         Ok(self.world.resource::<Round>().0)
     }
 
@@ -265,7 +302,8 @@ impl Simulation {
         }
         let blocks = block_digests(self.world.resource::<Pool>(), &agents.columns);
         let summary = self.world.resource_mut::<Summaries>().take();
-        Ok(RoundRecord { round, agents, summary, blocks })
+        let tables = self.world.resource_mut::<Tables>().take();
+        Ok(RoundRecord { round, agents, summary, tables, blocks })
     }
 
     fn play(&mut self, phase: Phase) -> Result<(), EngineError> {

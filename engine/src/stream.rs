@@ -62,6 +62,14 @@ impl Streams {
         Self { key: [seed as u32, (seed >> 32) as u32], purpose: purpose.0, round }
     }
 
+    /// The same streams in a later exchange of the round, counted from 0; exchange 0 leaves them as they are.
+    #[must_use]
+    pub const fn exchange(mut self, number: u32) -> Self {
+        // Odd, so that exchanges of one purpose never share a number of the purpose.
+        self.purpose = self.purpose.wrapping_add(number.wrapping_mul(0x9E37_79B9));
+        self
+    }
+
     /// The stream of one agent.
     #[inline]
     pub const fn agent(&self, agent: AgentId) -> Stream {

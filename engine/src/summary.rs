@@ -38,7 +38,7 @@ impl Summaries {
         self.add_group(EVERYONE, EVERYONE, row);
     }
 
-    /// Adds the row of the agents whose attribute `group_by` (a column of people) is `group`.
+    /// Adds the row of the agents whose attribute `group_by` (a column of people, or a recorded one) is `group`.
     ///
     /// # Panics
     /// If rows of this type were not declared with [`crate::Simulation::summarises`].

@@ -7,10 +7,10 @@ use throng_engine::record::Columns;
 use throng_engine::reduce::reduce;
 use throng_engine::stream::Purpose;
 use throng_engine::{
-    AgentId, Answer, Invariant, Phase, Pool, Population, Round, Seed, Simulation, check,
+    AgentId, Answer, Exchanges, Invariant, Phase, Pool, Population, Round, Seed, Simulation, check,
 };
 
-use crate::{Accounting, Chunk, ModelRef, ModelTable, Policies, Policy, Reply};
+use crate::{Accounting, Awake, Chunk, ModelRef, ModelTable, Policies, Policy, Reply};
 
 /// The random numbers of policies.
 const POLICY: Purpose = Purpose::new("policy");
@@ -28,6 +28,7 @@ impl Asks for Simulation {
             .init_resource::<ModelTable>()
             .init_resource::<Accounting>()
             .records::<Reply<A>>()
+            .add_systems(Phase::Prompt, rest::<A>.in_set(RestSystems))
             .add_systems(Phase::Decide, account::<A>.in_set(AccountSystems))
     }
 }
@@ -44,6 +45,10 @@ impl PlayPolicies for Simulation {
     }
 }
 
+/// The systems of Prompt that mark those who are not awake as not asked.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RestSystems;
+
 /// The systems that let policies answer; models in words are asked before.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PolicySystems;
@@ -52,28 +57,50 @@ pub struct PolicySystems;
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AccountSystems;
 
+/// Columns of agents for which policies answer.
+type Answering<'a, A, P> =
+    (&'a [AgentId], &'a [ModelRef], &'a [<P as Policy<A>>::Sees], &'a mut [Reply<A>]);
+
+/// Whoever is not awake is not asked; a reply of an earlier exchange is not one of this.
+fn rest<A: Answer>(pool: Res<Pool>, mut agents: Query<(&Awake, &mut Reply<A>)>) {
+    for (awake, mut replies) in agents.contiguous_iter_mut().expect("agents lie in tables") {
+        pool.chunks((awake, replies.bypass_change_detection()), |(awake, replies)| {
+            for (_, reply) in awake.iter().zip(replies).filter(|(awake, _)| !awake.0) {
+                *reply = Reply::NotAsked;
+            }
+        });
+    }
+}
+
 /// Lets each policy answer for the agents of its model.
 fn play<A: Answer, P: Policy<A>>(
-    (pool, seed, round): (Res<Pool>, Res<Seed>, Res<Round>),
+    (pool, seed, round, exchanges): (Res<Pool>, Res<Seed>, Res<Round>, Res<Exchanges>),
     (policies, models, news): (Res<Policies<P>>, Res<ModelTable>, Res<P::News>),
-    mut agents: Query<(&AgentId, &ModelRef, &P::Sees, &mut Reply<A>)>,
+    mut agents: Query<(&AgentId, &ModelRef, &P::Sees, Option<&Awake>, &mut Reply<A>)>,
 ) {
     let begun = Instant::now();
-    let streams = seed.streams(POLICY, *round);
+    let streams = seed.streams(POLICY, *round).exchange(exchanges.current());
     let alone = models.names.len() <= 1;
     for (model, policy) in &policies.entries {
         let prepared = policy.begin(&news);
-        for (ids, refs, seen, mut replies) in
+        for (ids, refs, seen, awake, mut replies) in
             agents.contiguous_iter_mut().expect("agents lie in tables")
         {
-            let rows = (ids, refs, seen, replies.bypass_change_detection());
-            pool.chunks(rows, |(agents, refs, seen, replies)| {
+            let replies = replies.bypass_change_detection();
+            let chunk = |awake, (agents, refs, seen, replies): Answering<'_, A, P>| {
                 let models = (!alone).then_some(refs);
-                policy.answer(
-                    &prepared,
-                    Chunk { model: *model, streams, agents, models, seen, replies },
-                );
-            });
+                let chunk = Chunk { model: *model, streams, agents, models, awake, seen, replies };
+                policy.answer(&prepared, chunk);
+            };
+            match awake {
+                None => {
+                    pool.chunks((ids, refs, seen, replies), |rows| chunk(None, rows));
+                }
+                Some(awake) => {
+                    let rows = (ids, refs, seen, replies);
+                    pool.chunks((awake, rows), |(awake, rows)| chunk(Some(awake), rows));
+                }
+            }
         }
     }
     let think = policies.entries.iter().map(|(_, policy)| policy.think()).max();

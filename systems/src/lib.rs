@@ -10,22 +10,33 @@ extern crate self as throng_systems;
 mod accounting;
 mod assignment;
 mod background;
+mod catalogue;
+pub mod environment;
 mod exchange;
 mod guess;
+pub mod mail;
 mod memory;
 mod model;
+pub mod network;
 mod people;
 mod policy;
 pub mod prelude;
 mod questions;
 mod reply;
+mod rows;
 mod scenario;
+mod shown;
+pub mod space;
 mod templates;
+pub mod testing;
+pub mod timeline;
+mod wording;
 
 pub use accounting::Accounting;
 pub use assignment::{Share, assign};
 pub use background::{Background, Backgrounds};
-pub use exchange::{AccountSystems, Asks, PlayPolicies, PolicySystems};
+pub use catalogue::{out_of_range, read_policy};
+pub use exchange::{AccountSystems, Asks, PlayPolicies, PolicySystems, RestSystems};
 pub use guess::Guess;
 pub use memory::{MEMORY_ROUNDS, Memory};
 pub use minijinja::{Value as TemplateValue, context as template_values};
@@ -38,6 +49,9 @@ pub use scenario::{
     PolicyChoice, PolicyEntry, PolicySet, Prepared, Problem, PromptText, Scenario, Settings,
     SettingsError,
 };
+pub use shown::{ShowSystems, Shown, Shows, Visible};
 pub use templates::{TemplateError, Templates};
 pub use throng_engine as engine;
 pub use throng_llm_bridge as bridge;
+pub use timeline::Awake;
+pub use wording::{Prompts, Wording, prompt_of};

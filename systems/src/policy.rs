@@ -6,7 +6,7 @@ use bevy_ecs::prelude::*;
 use throng_engine::stream::{Stream, Streams};
 use throng_engine::{AgentId, Answer};
 
-use crate::{ModelRef, Reply};
+use crate::{Awake, ModelRef, Reply};
 
 /// A model that answers in the process, for whole chunks of agents.
 pub trait Policy<A: Answer>: Send + Sync + 'static {
@@ -44,6 +44,8 @@ pub struct Chunk<'a, A: Send + Sync + 'static, S> {
     pub(crate) agents: &'a [AgentId],
     /// The model of each agent, unless all agents have this one.
     pub(crate) models: Option<&'a [ModelRef]>,
+    /// Who is asked, unless everyone is.
+    pub(crate) awake: Option<&'a [Awake]>,
     pub(crate) seen: &'a [S],
     pub(crate) replies: &'a mut [Reply<A>],
 }
@@ -52,11 +54,20 @@ impl<A: Send + Sync, S> Chunk<'_, A, S> {
     /// Answers for each agent of the policy's model from what it sees and its own random numbers.
     #[inline]
     pub fn answer(self, decide: impl Fn(&S, &mut Stream) -> A) {
-        let Self { model, streams, agents, models, seen, replies } = self;
+        let Self { model, streams, agents, models, awake, seen, replies } = self;
         assert!(
             seen.len() == agents.len() && replies.len() == agents.len(),
             "a row has all columns"
         );
+        if let Some(awake) = awake {
+            for (row, awake) in awake.iter().enumerate() {
+                if awake.0 && models.is_none_or(|models| models[row] == model) {
+                    let mut stream = streams.agent(agents[row]);
+                    replies[row] = Reply::Answered(decide(&seen[row], &mut stream));
+                }
+            }
+            return;
+        }
         match models {
             None => streams.each(agents, |row, stream| {
                 replies[row] = Reply::Answered(decide(&seen[row], stream));

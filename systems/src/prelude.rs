@@ -2,12 +2,12 @@
 
 pub use bevy_ecs::prelude::*;
 pub use throng_engine::{
-    AgentId, Answer, Columns, Decimal, Mesh, Phase, Pool, Population, Round, Seed, Simulation,
-    SimulationSettings, Summaries, reduce, stream::Purpose,
+    AgentId, Answer, Columns, Decimal, Ending, Exchanges, Mesh, Phase, Pool, Population, Round,
+    Seed, Simulation, SimulationSettings, Summaries, Tables, reduce, stream::Purpose,
 };
 
 pub use crate::{
     Accounting, AskInWords, Asks, Background, Backgrounds, Cause, Chunk, Guess, Memory, ModelRef,
-    ModelTable, PlayPolicies, Policies, Policy, Problem, Questions, Reply, Scenario, Settings,
-    Templates,
+    ModelTable, PlayPolicies, Policies, Policy, Problem, Prompts, Questions, Reply, Scenario,
+    Settings, Templates, Wording,
 };

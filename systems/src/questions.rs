@@ -7,7 +7,8 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 use thiserror::Error;
 use throng_engine::{
-    AgentId, Answer, AnswerValue, Mesh, Phase, Population, Round, Seed, Shape, Simulation,
+    AgentId, Answer, AnswerValue, Exchanges, Mesh, Phase, Population, Round, Seed, Shape,
+    Simulation,
 };
 use throng_llm_bridge as bridge;
 
@@ -181,7 +182,8 @@ impl AskInWords for Simulation {
 /// Sends the questions of this world and writes a reply to everyone who was asked.
 fn exchange<A: Answer>(
     handle: Option<Res<BridgeHandle>>,
-    (seed, round, mesh, population): (Res<Seed>, Res<Round>, Res<Mesh>, Res<Population>),
+    (seed, round, exchanges): (Res<Seed>, Res<Round>, Res<Exchanges>),
+    (mesh, population): (Res<Mesh>, Res<Population>),
     (mut questions, mut calls, mut halt): (ResMut<Questions<A>>, ResMut<Calls>, ResMut<Halt>),
     mut agents: Query<(&AgentId, &mut Reply<A>)>,
 ) -> Result<(), BevyError> {
@@ -192,7 +194,7 @@ fn exchange<A: Answer>(
         return Ok(());
     }
     let handle = handle.ok_or(QuestionError::NoBridge)?;
-    let batch = questions.batch(*seed, *round, &mesh, &handle)?;
+    let batch = questions.batch((*seed, *round, exchanges.current()), &mesh, &handle)?;
     let asked: Vec<u64> = batch.asks.iter().map(|ask| ask.agent).collect();
     let done = handle.responder.exchange(batch).map_err(QuestionError::from)?;
     calls.totals.add(&done.totals);
@@ -215,15 +217,14 @@ impl<A: Answer> Questions<A> {
     /// The questions as a batch of the bridge; there are none left afterwards.
     fn batch(
         &mut self,
-        seed: Seed,
-        round: Round,
+        (seed, round, exchange): (Seed, Round, u32),
         mesh: &Mesh,
         handle: &BridgeHandle,
     ) -> Result<bridge::Batch, QuestionError> {
         let mut asks = std::mem::take(&mut self.asks);
         asks.sort_unstable_by_key(|ask| ask.agent);
         let mut batch = bridge::Batch {
-            moment: bridge::Moment { round: round.0, exchange: 0 },
+            moment: bridge::Moment { round: round.0, exchange },
             run_seed: seed.0,
             asks,
             prompts: Arc::new(std::mem::take(&mut self.prompts)),

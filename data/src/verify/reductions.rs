@@ -4,7 +4,8 @@ use super::{Check, Report};
 use crate::manifest::AnswerColumn;
 use crate::rules::{ANSWERED, FAILED_PREFIX, GROUP, GROUP_BY, NOT_ASKED, STATUS, WHOLE_POPULATION};
 use crate::table::{Column, Table};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Relative error that two orders of summing floats may differ by.
 const SUM_ERROR: f64 = 1e-12;
@@ -38,6 +39,11 @@ pub(super) fn check_reductions(
     }
 }
 
+/// The attributes by which the rows of `rounds` group agents.
+pub(super) fn attributes(rounds: &Table) -> BTreeSet<String> {
+    (0..rounds.rows()).map(|row| group_of(rounds, row).0).collect()
+}
+
 /// What a row of `rounds` is about; a table without groups is about the whole population.
 fn group_of(rounds: &Table, row: usize) -> (String, String) {
     let text = |name: &str| {
@@ -62,7 +68,7 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// The groups of agents by an attribute of `people`, or the one group of all.
+    /// The groups of agents by an attribute of `people` or a column of `agents`, or the one group of all.
     fn groups(&self, attribute: &str) -> Result<BTreeMap<String, Group>, String> {
         let attribute = self.attribute(attribute)?;
         let status = self.agents.column(STATUS).ok_or("there is no column of statuses")?;
@@ -75,11 +81,11 @@ impl Source<'_> {
         };
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
         for row in 0..self.agents.rows() {
-            let name = attribute.map_or(WHOLE_POPULATION, |column| text_or_missing(column, row));
-            if !groups.contains_key(name) {
-                groups.insert(name.to_owned(), Group::default());
+            let name = attribute.map_or(WHOLE_POPULATION.into(), |column| group_name(column, row));
+            if !groups.contains_key(&*name) {
+                groups.insert(name.to_string(), Group::default());
             }
-            let group = groups.get_mut(name).expect("inserted above where it was missing");
+            let group = groups.get_mut(&*name).expect("inserted above where it was missing");
             group.add(status.values.text(row).unwrap_or_default(), answers, row);
         }
         for group in groups.values_mut() {
@@ -93,18 +99,27 @@ impl Source<'_> {
             return Ok(None);
         }
         let people = self.people.ok_or("the table `people` cannot be read")?;
-        let column = people.column(name).ok_or_else(|| format!("`people` has no `{name}`"))?;
         if people.rows() != self.agents.rows() {
             return Err("`people` and `agents` have different numbers of rows".to_owned());
         }
-        // Numbers have no one spelling, so that only texts and categories name groups.
-        let is_text = people.rows() == 0 || column.values.text(0).is_some();
-        is_text.then_some(Some(column)).ok_or_else(|| format!("`{name}` in `people` is no text"))
+        // What an agent is does not change; the groups that it joins and leaves are columns of `agents`.
+        let column = people.column(name).or_else(|| self.agents.column(name));
+        let column =
+            column.ok_or_else(|| format!("neither `people` nor `agents` has a column `{name}`"))?;
+        // Floats have no one spelling, so that only texts, categories and integers name groups.
+        let values = &column.values;
+        let names = people.rows() == 0 || values.text(0).is_some() || values.integer(0).is_some();
+        names.then_some(Some(column)).ok_or_else(|| format!("`{name}` is neither text nor integer"))
     }
 }
 
-fn text_or_missing(column: &Column, row: usize) -> &str {
-    if column.is_valid(row) { column.values.text(row).unwrap_or_default() } else { "" }
+/// The name of the group that a row is in; empty where the attribute is missing.
+fn group_name(column: &Column, row: usize) -> Cow<'_, str> {
+    if !column.is_valid(row) {
+        return "".into();
+    }
+    let integer = || column.values.integer(row).map(|number| number.to_string().into());
+    column.values.text(row).map(Cow::from).or_else(integer).unwrap_or_default()
 }
 
 impl Group {

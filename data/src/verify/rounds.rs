@@ -1,6 +1,6 @@
 //! The contents of rounds: agents in order, accounts that add up, reductions that follow.
 
-use super::reductions::check_reductions;
+use super::reductions::{attributes, check_reductions};
 use super::{Check, Report, relative};
 use crate::commit::CommitRecord;
 use crate::layout::{AGENTS, DataFile, PEOPLE, ROUNDS, commit_path};
@@ -54,6 +54,13 @@ fn check_round(
     let answer = manifest.origin.answer.as_ref();
     let mut columns = vec![AGENT, STATUS];
     columns.extend(answer.map(|answer| answer.column.as_str()));
+    let rounds = reader.read(record, ROUNDS, None, report);
+    let grouped_by = rounds.as_ref().map(attributes).unwrap_or_default();
+    for name in &grouped_by {
+        if reader.has(AGENTS, name) && !columns.contains(&name.as_str()) {
+            columns.push(name);
+        }
+    }
     let Some(agents) = reader.read(record, AGENTS, Some(&columns), report) else { return };
     let name = file_name(record, AGENTS);
     check_agents(&name, &agents, record, report);
@@ -65,7 +72,7 @@ fn check_round(
             }
         }
     }
-    if let Some(rounds) = reader.read(record, ROUNDS, None, report) {
+    if let Some(rounds) = rounds {
         let name = file_name(record, ROUNDS);
         check_reductions(&name, &rounds, &agents, people, answer, report);
     }
@@ -104,6 +111,11 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Whether a table has a column.
+    fn has(&self, table: &str, column: &str) -> bool {
+        self.schemas.get(table).is_some_and(|schema| schema.column(column).is_some())
+    }
+
     /// A table of a round; `None` where it cannot be read, which is in the report then.
     fn read(
         &self,

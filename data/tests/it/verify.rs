@@ -1,6 +1,6 @@
 //! Whatever is changed in a run, the report names the file and what is wrong with it.
 
-use crate::fixture::{agents, new_run, output, played, rounds, with};
+use crate::fixture::{AGENTS, agents, new_run, output, played, rounds, with};
 use std::fs;
 use std::path::{Path, PathBuf};
 use throng_data::{
@@ -154,14 +154,41 @@ fn a_round_number_in_a_record_is_that_of_its_name() {
 
 /// Commits a round whose table `rounds` has one value changed, which only a recount can find.
 fn with_reduction(changed: Column) -> Vec<(String, Check)> {
+    with_round(agents(1), vec![changed])
+}
+
+/// What is found in a run of these agents whose `rounds` has some columns exchanged.
+fn with_round(agents: Table, changed: Vec<Column>) -> Vec<(String, Check)> {
     let out = tempfile::tempdir().unwrap();
     let mut run = new_run(out.path(), "r");
     run.commit(output(0)).unwrap();
-    let table = Table::new("rounds", with(rounds(1), vec![changed])).unwrap();
-    run.commit(RoundOutput { tables: vec![agents(1), table], ..output(1) }).unwrap();
+    let table = Table::new("rounds", with(rounds(1), changed)).unwrap();
+    run.commit(RoundOutput { tables: vec![agents, table], ..output(1) }).unwrap();
     let path = run.path().to_owned();
     drop(run);
     checks(&path)
+}
+
+#[test]
+fn agents_that_are_grouped_by_a_column_of_their_own() {
+    let rooms = |first: Option<i64>| {
+        let room = |agent: usize| i64::try_from(agent % 3).unwrap();
+        let mut rooms: Vec<i64> = (0..AGENTS).map(room).collect();
+        rooms[0] = first.unwrap_or(rooms[0]);
+        let column = Column::new("room", "The room.", Values::I64(rooms));
+        Table::new("agents", [agents(1).columns().to_vec(), vec![column]].concat()).unwrap()
+    };
+    let texts = |name: &str, texts: [&str; 4]| {
+        Column::new(name, "The group.", Values::Text(texts.into_iter().collect()))
+    };
+    let by = |name: &str| {
+        vec![texts("group_by", ["all", name, name, name]), texts("group", ["all", "0", "1", "2"])]
+    };
+    assert_eq!(with_round(rooms(None), by("room")), []);
+    let wrong = ("rounds/part-000001.parquet".to_owned(), Check::Reduction);
+    assert!(with_round(rooms(Some(2)), by("room")).contains(&wrong), "a member who is elsewhere");
+    assert_eq!(with_round(rooms(None), by("floor")), vec![wrong.clone(); 3], "no such column");
+    assert_eq!(with_round(rooms(None), by("guess")), vec![wrong; 3], "a float names no group");
 }
 
 #[test]

@@ -178,3 +178,61 @@ fn decimals_are_recorded_as_floats() {
     let record = sim.round().unwrap();
     assert_eq!(record.agents.column("price").unwrap().values, Values::F64(vec![33.33; 3]));
 }
+
+/// A number of exchanges, and of how many rounds.
+#[derive(Component, Columns, Clone, Copy, Default)]
+struct Talks(i64);
+
+/// A word spoken.
+#[derive(Columns)]
+struct Word {
+    /// The exchange in which it was spoken.
+    exchange: u32,
+}
+
+fn talk(mut agents: Query<&mut Talks>) {
+    agents.iter_mut().for_each(|mut talks| talks.0 += 1);
+}
+
+fn settle(
+    round: Res<Round>,
+    mut exchanges: ResMut<Exchanges>,
+    mut tables: ResMut<Tables>,
+    mut ending: ResMut<Ending>,
+) {
+    let said = |agent| (AgentId(agent), Word { exchange: exchanges.current() });
+    tables.extend("words", *round, &[said(1), said(0)]);
+    if exchanges.current() == round.0 {
+        exchanges.end();
+    }
+    if round.0 == 3 {
+        ending.end("three rounds are enough");
+    }
+}
+
+#[test]
+fn a_round_has_exchanges_until_they_end_or_their_limit_is_reached() {
+    let mut sim = Simulation::new(SimulationSettings::new(1, 2)).unwrap();
+    sim.carries::<Talks>().records::<Talks>().keeps::<Word>("words").exchanges(3);
+    sim.add_systems(Phase::Update, talk).add_systems(Phase::Settle, settle);
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        assert_eq!(sim.ended(), None);
+        let record = sim.round().unwrap();
+        let talks = record.agents.column("talks").unwrap().values.clone();
+        let (name, words) = &record.tables[0];
+        let names: Vec<_> = words.columns.iter().map(|column| column.spec.name.as_str()).collect();
+        assert_eq!(
+            (name.as_str(), names.as_slice()),
+            ("words", ["round", "agent", "exchange"].as_slice())
+        );
+        let of = |column| words.column(column).unwrap().values.clone();
+        seen.push((talks, of("agent"), of("exchange")));
+    }
+    let talks = |n: i64| Values::I64(vec![n; 2]);
+    let agents = |n| Values::I64([vec![0; n], vec![1; n]].concat());
+    let words = |n: i64| Values::I64((0..n).chain(0..n).collect());
+    let round = |n: i64, all| (talks(all), agents(n as usize), words(n));
+    assert_eq!(seen, [round(2, 2), round(3, 5), round(3, 8)]);
+    assert_eq!(sim.ended(), Some("three rounds are enough"));
+}

@@ -62,11 +62,18 @@ fn settings(scenario: &Scenario) -> Vec<String> {
     let schema = scenario.schema();
     let properties = schema.get("properties").and_then(Value::as_object);
     let row = |(name, about): (&String, &Value)| {
-        let default = about.get("default").map_or_else(String::new, |value| format!("= {value}"));
+        let default = about.get("default").map_or_else(String::new, in_toml);
         let meaning = about.get("description").and_then(Value::as_str).unwrap_or_default();
         vec![name.clone(), default, meaning.to_owned()]
     };
     table(&properties.into_iter().flatten().map(row).collect::<Vec<_>>())
+}
+
+/// A default as one writes it in a configuration; what TOML cannot say is shown as JSON.
+fn in_toml(default: &Value) -> String {
+    let text =
+        toml::Value::try_from(default).map_or_else(|_| default.to_string(), |v| v.to_string());
+    format!("= {text}")
 }
 
 fn policy_text(policy: &PolicyEntry) -> Vec<String> {

@@ -4,21 +4,25 @@ use throng_data::{Column, Table, Text, Values};
 use throng_systems::engine::record;
 
 use super::PlayError;
+use super::worlds::Played;
 
-/// The tables of a round: a row for each agent, and a row for each group.
+/// The tables of a round: a row for each agent, a row for each group, and what else the scenario keeps.
 pub(super) fn round_tables(
     round: u32,
     agents: u64,
-    states: record::Table,
-    summary: record::Table,
+    played: Played,
 ) -> Result<Vec<Table>, PlayError> {
     let rows = agents as usize;
     let mut columns = vec![agent_column(rows), round_column(round, rows)];
-    columns.extend(states.columns.into_iter().map(column));
-    let groups = summary.rows();
+    columns.extend(played.agents.columns.into_iter().map(column));
+    let groups = played.summary.rows();
     let mut reductions = vec![round_column(round, groups)];
-    reductions.extend(summary.columns.into_iter().map(column));
-    Ok(vec![Table::new("agents", columns)?, Table::new("rounds", reductions)?])
+    reductions.extend(played.summary.columns.into_iter().map(column));
+    let mut tables = vec![Table::new("agents", columns)?, Table::new("rounds", reductions)?];
+    for (name, kept) in played.tables {
+        tables.push(Table::new(name, kept.columns.into_iter().map(column).collect())?);
+    }
+    Ok(tables)
 }
 
 /// The numbers of all agents, in order.

@@ -83,12 +83,16 @@ fn play_rounds(
         };
         let seconds = begun.elapsed().as_secs_f64();
         let (digest, accounting) = (state_digest(&played.blocks), played.accounting);
+        let ended = played.ended.is_some();
         state = Some(digest);
         watch.round(&report(plan, round, &played, seconds));
         writer.submit(output(plan, round, played, digest, seconds)?)?;
         let agents = plan.config.run.agents as f64;
         if accounting.failed() as f64 > plan.config.run.failed_replies_max * agents {
             return Ok(Outcome { status: RunStatus::TooManyFailures, state });
+        }
+        if ended {
+            break;
         }
     }
     Ok(Outcome { status: RunStatus::Done, state })
@@ -115,12 +119,13 @@ fn output(
     seconds: f64,
 ) -> Result<RoundOutput, PlayError> {
     let agents = plan.config.run.agents;
+    let accounting = accounts(agents, &played.accounting);
     let calls = (played.calls != Totals::default()).then(|| call_totals(&played.calls));
     Ok(RoundOutput {
         round,
         shard: 0,
-        tables: columns::round_tables(round, agents, played.agents, played.summary)?,
-        accounting: accounts(agents, &played.accounting),
+        tables: columns::round_tables(round, agents, played)?,
+        accounting,
         state_hash: Some(state.to_string()),
         state: BTreeMap::new(),
         wall_us: Some((seconds * 1e6) as u64),

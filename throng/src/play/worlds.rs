@@ -7,7 +7,7 @@ use throng_llm_bridge::{Stop, Totals};
 use throng_systems::engine::record::Table;
 use throng_systems::engine::reduce::Reduction;
 use throng_systems::engine::{
-    AgentRange, BLOCK, Digest, EngineError, Mesh, Simulation, SimulationSettings,
+    AgentRange, BLOCK, Digest, EngineError, Mesh, RoundRecord, Simulation, SimulationSettings,
 };
 use throng_systems::{Accounting, BridgeHandle, Calls, Cast, Halt, People, Populate, Templates};
 
@@ -17,6 +17,10 @@ use super::{Plan, PlayError, people};
 pub(super) struct Played {
     pub(super) agents: Table,
     pub(super) summary: Table,
+    /// Further tables that the scenario keeps, by name.
+    pub(super) tables: Vec<(String, Table)>,
+    /// Why the run ends after this round, if the scenario says so.
+    pub(super) ended: Option<String>,
     pub(super) blocks: Vec<Digest>,
     pub(super) accounting: Accounting,
     /// What the model calls took.
@@ -160,6 +164,9 @@ impl Played {
     /// Adds what the world of the next range played.
     fn append(&mut self, later: Self) {
         self.agents.append(later.agents);
+        for ((_, table), (_, more)) in self.tables.iter_mut().zip(later.tables) {
+            table.append(more);
+        }
         self.blocks.extend(later.blocks);
         self.accounting.merge(&later.accounting);
         self.calls.add(&later.calls);
@@ -196,9 +203,10 @@ fn play(world: &mut Simulation) -> Result<Played, Broken> {
         Broken { error, halt }
     })?;
     let accounting = world.get_resource::<Accounting>().copied().unwrap_or_default();
-    let calls = world.get_resource::<Calls>().map(|calls| calls.totals.clone());
-    let (agents, summary, blocks) = (record.agents, record.summary, record.blocks);
-    Ok(Played { agents, summary, blocks, accounting, calls: calls.unwrap_or_default() })
+    let calls = world.get_resource::<Calls>().map(|calls| calls.totals.clone()).unwrap_or_default();
+    let ended = world.ended().map(str::to_owned);
+    let RoundRecord { agents, summary, tables, blocks, .. } = record;
+    Ok(Played { agents, summary, tables, ended, blocks, accounting, calls })
 }
 
 /// The population in at most `shards` ranges of about equal length, cut at blocks.

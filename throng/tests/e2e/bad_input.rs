@@ -66,7 +66,7 @@ fn ratios_and_ranges_that_cannot_be() {
 #[test]
 fn names_that_nobody_knows() {
     refused("unknown_scenario", &["run", "guesing-game"]);
-    refused("unknown_scenario_schema", &["schema", "auction"]);
+    refused("unknown_scenario_schema", &["schema", "acution"]);
     refused("unknown_policy", &["run", GAME, "--model", "human-lik"]);
     refused("unknown_key_set", &["run", GAME, "--set", "scenario.ration=1/2"]);
     refused("unknown_key_without_value", &["run", GAME, "--set", "scenario.ratio"]);

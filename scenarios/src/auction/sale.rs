@@ -1,0 +1,138 @@
+//! Who wins an item and what is paid for it; money changes hands and is neither made nor lost.
+
+use serde::{Deserialize, Serialize};
+use throng_systems::engine::reduce::{OrderFree, Reduction, reduce};
+use throng_systems::engine::{Invariant, check};
+use throng_systems::prelude::*;
+
+use super::policy::{Bid, News, Purse};
+use super::{Form, House, money};
+
+/// What the seller has earned, and how the item stands.
+#[derive(Resource, Debug, Default)]
+pub(super) struct Till {
+    earned: i64,
+    second: Option<Decimal>,
+    calls: u32,
+}
+
+impl Till {
+    pub(super) fn open(&mut self) {
+        (self.second, self.calls) = (None, 0);
+    }
+}
+
+/// A round's result.
+#[derive(Columns, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sale {
+    /// Who won the item, if anyone did.
+    pub winner: Option<AgentId>,
+    /// What was paid.
+    pub price: Option<Decimal>,
+    /// What the item was worth to the bidder who valued it most.
+    pub best_value: Option<Decimal>,
+    /// Whether the winner is a bidder who valued it most.
+    pub efficient: bool,
+    /// Exchanges in which someone bid.
+    pub calls: u32,
+}
+
+/// The two highest bids; of equal ones the bidder with the smallest number is first.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Best {
+    first: Option<(Decimal, AgentId)>,
+    second: Option<Decimal>,
+}
+
+impl Best {
+    fn take(&mut self, bid: Decimal, bidder: AgentId) {
+        let better = self.first.is_none_or(|(best, of)| bid > best || bid == best && bidder < of);
+        let loser = if better { self.first.map(|(best, _)| best) } else { Some(bid) };
+        if better {
+            self.first = Some((bid, bidder));
+        }
+        self.second = self.second.max(loser);
+    }
+}
+
+impl Reduction for Best {
+    fn merge(&mut self, later: &Self) {
+        if let Some((bid, bidder)) = later.first {
+            self.take(bid, bidder);
+        }
+        self.second = self.second.max(later.second);
+    }
+}
+
+impl OrderFree for Best {}
+
+/// Finds the highest bid of this exchange; an open auction ends when nobody raises.
+pub(super) fn hear_bids(
+    (pool, mesh): (Res<Pool>, Res<Mesh>),
+    (mut news, mut till, mut exchanges): (ResMut<News>, ResMut<Till>, ResMut<Exchanges>),
+    mut bidders: Query<(&AgentId, &Reply<Bid>, &mut Purse)>,
+) -> Result<(), BevyError> {
+    let lowest = news.lowest();
+    let mut best = Best::default();
+    for (ids, replies, purses) in bidders.contiguous_iter()? {
+        best.merge(&reduce(
+            &pool,
+            (ids, replies, purses),
+            &Best::default(),
+            |best, (ids, replies, purses)| {
+                for ((agent, reply), purse) in ids.iter().zip(replies).zip(purses) {
+                    match reply {
+                        // A bid below the lowest or above what the bidder owns is not taken.
+                        Reply::Answered(bid) if bid.0 >= lowest && bid.0 <= purse.money => {
+                            best.take(bid.0, *agent);
+                        }
+                        Reply::Answered(_) | Reply::Failed(_) | Reply::NotAsked => (),
+                    }
+                }
+            },
+        ));
+    }
+    let best = mesh.total(best)?;
+    match best.first {
+        None => exchanges.end(),
+        Some((bid, bidder)) => {
+            (news.standing, till.second) = (Some((bid, bidder)), best.second);
+            till.calls += 1;
+            bidders.iter_mut().for_each(|(agent, _, mut purse)| purse.leads = *agent == bidder);
+        }
+    }
+    Ok(())
+}
+
+/// The winner pays the seller.
+pub(super) fn hand_over(
+    (mesh, house, population): (Res<Mesh>, Res<House>, Res<Population>),
+    (news, mut till, mut summaries): (Res<News>, ResMut<Till>, ResMut<Summaries>),
+    mut bidders: Query<(&AgentId, &mut Purse)>,
+) -> Result<(), BevyError> {
+    let price = news.standing.map(|(bid, _)| match house.form {
+        Form::Open | Form::FirstPrice => bid,
+        Form::SecondPrice => till.second.unwrap_or(news.opening),
+    });
+    let winner = news.standing.map(|(_, bidder)| bidder);
+    let (mut owned, mut best) = (0, Best::default());
+    for (agent, mut purse) in &mut bidders {
+        if Some(*agent) == winner {
+            let left = purse.money.units() - price.map_or(0, Decimal::units);
+            purse.money = Decimal::from_units(left);
+        }
+        owned += i64::from(purse.money.units());
+        best.take(purse.value, *agent);
+    }
+    till.earned += price.map_or(0, |price| price.units().into());
+    let all: i64 = mesh.gather(owned)?.iter().sum::<i64>() + till.earned;
+    let given = i64::from(money(house.budget).units()) * population.size as i64;
+    check(Invariant::MoneyIsConserved, all == given, || {
+        format!("{all} units are left of {given}")
+    })?;
+    let best = mesh.total(best)?;
+    let efficient = winner.is_some() && winner == best.first.map(|(_, bidder)| bidder);
+    let best_value = best.first.map(|(value, _)| value);
+    summaries.add(&Sale { winner, price, best_value, efficient, calls: till.calls });
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! What members hear and what they say without a model.
+
+use serde::{Deserialize, Serialize};
+use throng_systems::prelude::*;
+use throng_systems::{PolicyEntry, PolicySet, out_of_range, read_policy};
+
+/// Lines that a member keeps in mind; the oldest are forgotten.
+const LINES_MAX: usize = 20;
+
+/// What a member says; nothing when it keeps silent.
+#[derive(Answer, Columns, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Words(#[answer(chars_max = 280)] pub String);
+
+/// Whether a member is in the room, and what it has heard since it came.
+#[derive(Component, Columns, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Present {
+    /// Whether the member is in the room.
+    pub inside: bool,
+    /// Who mentioned it in the last exchange, if anyone did.
+    pub mentioned_by: Option<AgentId>,
+    /// The last lines heard since the member came.
+    #[column(skip)]
+    pub heard: Vec<String>,
+}
+
+impl Present {
+    pub(super) fn hear(&mut self, from: AgentId, words: &str) {
+        if self.heard.len() == LINES_MAX {
+            self.heard.remove(0);
+        }
+        self.heard.push(format!("@{from}: {words}"));
+    }
+}
+
+/// Whether words mention an agent: an at sign before its whole number.
+pub(super) fn mentions(words: &str, agent: AgentId) -> bool {
+    words.split('@').skip(1).any(|rest| {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        rest[..digits].parse() == Ok(agent.0)
+    })
+}
+
+/// Nothing is announced beyond the rules.
+#[derive(Resource, Debug, Default)]
+pub struct News;
+
+/// A member without a model.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "policy", rename_all = "kebab-case")]
+pub enum Member {
+    /// Answers whoever mentions it, and sometimes asks who spoke last.
+    Polite {
+        /// The probability of speaking unasked.
+        #[serde(default = "talks")]
+        talks: f64,
+    },
+    /// Says nothing.
+    Silent,
+}
+
+const fn talks() -> f64 {
+    0.3
+}
+
+impl PolicySet for Member {
+    fn catalogue() -> Vec<PolicyEntry> {
+        let source = "the scenario's own";
+        let parameters =
+            vec![("talks", "the probability of speaking unasked (default 0.3; 0 to 1)".to_owned())];
+        let about = "answers whoever mentions it, and sometimes addresses who spoke last";
+        let polite = PolicyEntry { name: "polite", about, source, parameters };
+        vec![
+            polite,
+            PolicyEntry { name: "silent", about: "says nothing", source, parameters: Vec::new() },
+        ]
+    }
+
+    fn parse(policy: &str, parameters: &toml::Table) -> Result<Self, Problem> {
+        let member = read_policy(&Self::catalogue(), policy, parameters)?;
+        let problem = match &member {
+            Self::Polite { talks } => out_of_range("talks", *talks, 0.0, 1.0),
+            Self::Silent => None,
+        };
+        problem.map_or(Ok(member), Err)
+    }
+}
+
+impl Policy<Words> for Member {
+    type Sees = Present;
+    type News = News;
+    type Round = ();
+
+    fn begin(&self, _: &News) {}
+
+    fn answer(&self, (): &(), chunk: Chunk<'_, Words, Present>) {
+        chunk.answer(|present, stream| {
+            let Self::Polite { talks } = self else { return Words::default() };
+            let unasked = stream.uniform() < *talks;
+            Words(match (present.mentioned_by, present.heard.last()) {
+                (Some(other), _) => format!("Glad to hear from you, @{other}."),
+                (None, Some(line)) if unasked => {
+                    let speaker = line.split(':').next().unwrap_or_default();
+                    format!("What do you think, {speaker}?")
+                }
+                (None, None) if unasked => "Hello, everyone.".to_owned(),
+                _ => String::new(),
+            })
+        });
+    }
+}

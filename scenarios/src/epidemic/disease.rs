@@ -1,0 +1,51 @@
+//! The disease and the network on which it spreads.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use throng_systems::network::Graph;
+use throng_systems::out_of_range;
+use throng_systems::prelude::*;
+
+/// The disease and the network on which it spreads.
+#[derive(Resource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Disease {
+    /// The probability that an infectious contact infects in a day.
+    pub infection: f64,
+    /// The probability that an infectious person recovers at the end of a day.
+    pub recovery: f64,
+    /// The share of people who are infectious at the beginning.
+    pub first_cases: f64,
+    /// Who is in contact with whom.
+    pub network: Graph,
+}
+
+impl Default for Disease {
+    fn default() -> Self {
+        let network = Graph::ErdosRenyi { degree: 10.0, directed: false };
+        Self { infection: 0.05, recovery: 0.2, first_cases: 0.001, network }
+    }
+}
+
+impl Settings for Disease {
+    fn problems(&self) -> Vec<Problem> {
+        let share = |key, value| out_of_range(key, value, 0.0, 1.0);
+        let shares = [
+            ("infection", self.infection),
+            ("recovery", self.recovery),
+            ("first_cases", self.first_cases),
+        ];
+        shares
+            .into_iter()
+            .filter_map(|(key, value)| share(key, value))
+            .chain(self.network.problem())
+            .collect()
+    }
+}
+
+impl Disease {
+    /// The probability of catching the disease from this many contacts.
+    pub(super) fn caught(&self, contacts: u32) -> f64 {
+        1.0 - libm::pow(1.0 - self.infection, contacts.into())
+    }
+}

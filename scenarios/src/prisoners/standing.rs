@@ -1,0 +1,58 @@
+//! How the strategies stand.
+
+use serde::{Deserialize, Serialize};
+use throng_systems::engine::reduce::{Groups, OrderFree, Reduction, reduce};
+use throng_systems::prelude::*;
+
+use super::Score;
+
+/// A model's result so far.
+#[derive(Columns, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Standing {
+    /// Players of the model.
+    pub players: i64,
+    /// Their points on average, since the beginning.
+    pub points: Option<f64>,
+}
+
+pub(super) fn resolve(
+    (pool, mesh, models): (Res<Pool>, Res<Mesh>, Res<ModelTable>),
+    mut summaries: ResMut<Summaries>,
+    players: Query<(&ModelRef, &Score)>,
+) -> Result<(), BevyError> {
+    let empty = Groups::new(models.names.len().max(1), &Tally::default());
+    let mut all = empty.clone();
+    for rows in players.contiguous_iter()? {
+        all.merge(&reduce(&pool, rows, &empty, |all, (models, scores)| {
+            for (model, score) in models.iter().zip(scores) {
+                all.group(model.0.into()).merge(&Tally { players: 1, points: score.0.into() });
+            }
+        }));
+    }
+    let all = mesh.total(all)?;
+    for (model, Tally { players, points }) in models.refs().zip(all.iter()) {
+        let mean = (*players > 0).then(|| *points as f64 / *players as f64);
+        summaries.add_group(
+            "model",
+            models.name(model),
+            &Standing { players: *players as i64, points: mean },
+        );
+    }
+    Ok(())
+}
+
+/// Players and their points.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Tally {
+    players: u64,
+    points: u64,
+}
+
+impl Reduction for Tally {
+    fn merge(&mut self, later: &Self) {
+        self.players += later.players;
+        self.points += later.points;
+    }
+}
+
+impl OrderFree for Tally {}

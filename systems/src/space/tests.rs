@@ -1,0 +1,184 @@
+//! The index finds what a look at everyone finds, and nobody is in two cells.
+
+use bevy_ecs::prelude::*;
+use proptest::prelude::*;
+use throng_engine::stream::Purpose;
+use throng_engine::{AgentId, Columns, Phase, Pool, Round, Seed, Simulation, SimulationSettings};
+
+use super::*;
+use crate::testing::same_everywhere;
+
+fn borders() -> impl Strategy<Value = Borders> {
+    prop_oneof![Just(Borders::Closed), Just(Borders::Torus)]
+}
+
+proptest! {
+    #[test]
+    fn the_index_finds_what_brute_force_finds(
+        places in prop::collection::vec((0.0..1.0_f64, 0.0..1.0_f64), 1..120),
+        (width, height) in (1.0..50.0_f64, 1.0..50.0_f64),
+        reach in 0.3..60.0_f64,
+        radius in 0.0..40.0_f64,
+        borders in borders(),
+        count in 0_usize..9,
+    ) {
+        let plane = Plane::new(width, height, reach, borders).unwrap();
+        let positions: Vec<_> =
+            places.iter().map(|(x, y)| Position { x: x * width, y: y * height }).collect();
+        let mut index = SpatialIndex::new(&plane);
+        index.build(&Pool::new(2), &plane, &positions);
+        let at = positions[0];
+        let distance = |place: usize| plane.distance_squared(at, positions[place]);
+        let mut found = Vec::new();
+        index.near(&plane).within(at, radius, |near| found.push(near.agent.0 as usize));
+        found.sort_unstable();
+        let within: Vec<_> =
+            (0..positions.len()).filter(|place| distance(*place) <= radius * radius).collect();
+        prop_assert_eq!(found, within);
+        let mut all: Vec<_> = (1..positions.len()).collect();
+        all.sort_by(|a, b| distance(*a).total_cmp(&distance(*b)).then(a.cmp(b)));
+        all.truncate(count);
+        let nearest = index.near(&plane).nearest(at, count, Some(AgentId(0)));
+        let nearest: Vec<_> = nearest.iter().map(|near| near.agent.0 as usize).collect();
+        prop_assert_eq!(nearest, all);
+    }
+
+    #[test]
+    fn moves_end_on_the_plane_and_outside_obstacles(
+        moves in prop::collection::vec((-90.0..90.0_f64, -90.0..90.0_f64), 1..40),
+        borders in borders(),
+    ) {
+        let plane = Plane::new(30.0, 20.0, 1.0, borders).unwrap();
+        let plane = plane.with_obstacles(vec![[10.0, 5.0, 18.0, 15.0]]);
+        let mut at = Position { x: 1.0, y: 1.0 };
+        for (dx, dy) in moves {
+            at = plane.moved(at, dx, dy);
+            prop_assert!(plane.contains(at) && !plane.is_blocked(at), "{at:?}");
+        }
+    }
+}
+
+#[test]
+fn borders_are_closed_or_joined_and_obstacles_stop() {
+    let from = Position { x: 9.0, y: 1.0 };
+    let closed = Plane::new(10.0, 10.0, 1.0, Borders::Closed).unwrap();
+    let at = closed.moved(from, 3.0, -3.0);
+    assert!(at.x < 10.0 && at.x > 9.99 && at.y == 0.0, "{at:?}");
+    let torus = Plane::new(10.0, 10.0, 1.0, Borders::Torus).unwrap();
+    assert_eq!(torus.moved(from, 3.0, -3.0), Position { x: 2.0, y: 8.0 });
+    assert_eq!(torus.moved(Position { x: 0.0, y: 0.0 }, -1e-20, 0.0), Position { x: 0.0, y: 0.0 });
+    let wall = closed.with_obstacles(vec![[4.0, 0.0, 6.0, 10.0]]);
+    let stopped = wall.moved(Position { x: 2.0, y: 5.0 }, 6.0, 0.0);
+    assert!((3.6..4.0).contains(&stopped.x), "{stopped:?}");
+    assert_eq!(wall.moved(stopped, f64::NAN, 0.0), stopped);
+}
+
+fn stray(mut agents: Query<(&AgentId, &mut Position)>) {
+    agents.iter_mut().filter(|(agent, _)| agent.0 == 3).for_each(|(_, mut at)| at.x = f64::NAN);
+}
+
+#[test]
+fn planes_and_positions_that_cannot_be_are_refused() {
+    for (width, height, reach) in [(0.0, 1.0, 1.0), (1.0, f64::NAN, 1.0), (1.0, 1.0, f64::INFINITY)]
+    {
+        assert!(Plane::new(width, height, reach, Borders::Closed).is_err());
+    }
+    let mut sim = Simulation::new(SimulationSettings::new(1, 5)).unwrap();
+    sim.plane(Plane::new(1.0, 1.0, 0.1, Borders::Torus).unwrap()).add_systems(Phase::Update, stray);
+    sim.round().unwrap();
+    let error = sim.round().unwrap_err().to_string();
+    assert!(error.contains("agent 3 is at (NaN, 0), outside a plane of 1 by 1"), "{error}");
+}
+
+/// How many are near.
+#[derive(Component, Columns, Clone, Copy, Default)]
+struct Crowd {
+    /// Agents within reach.
+    near: u32,
+    /// Where the agent is.
+    x: f64,
+}
+
+fn wander(
+    (seed, round, plane): (Res<Seed>, Res<Round>, Res<Plane>),
+    mut agents: Query<(&AgentId, &mut Position, &mut Crowd)>,
+) {
+    let streams = seed.streams(Purpose::new("test walk"), *round);
+    for (agent, mut at, mut crowd) in &mut agents {
+        let mut stream = streams.agent(*agent);
+        let (dx, dy) = (stream.between(-30.0, 30.0), stream.between(-30.0, 30.0));
+        *at = plane.moved(*at, dx, dy);
+        crowd.x = at.x;
+    }
+}
+
+fn look(
+    (plane, index): (Res<Plane>, Res<SpatialIndex>),
+    mut agents: Query<(&Position, &mut Crowd)>,
+) {
+    for (at, mut crowd) in &mut agents {
+        crowd.near = 0;
+        index.near(&plane).within(*at, plane.reach(), |_| crowd.near += 1);
+    }
+}
+
+#[test]
+fn agents_on_a_plane_see_the_same_in_any_world() {
+    same_everywhere(9_000, 3, |sim| {
+        sim.plane(Plane::new(300.0, 200.0, 4.0, Borders::Torus).unwrap())
+            .carries::<Crowd>()
+            .records::<Crowd>()
+            .add_systems(Phase::Start, wander)
+            .add_systems(Phase::Observe, look.after(PositionSystems))
+            .add_systems(Phase::Update, wander);
+    });
+}
+
+/// The cell as a column.
+#[derive(Component, Columns, Clone, Copy, Default)]
+struct Seat(u32);
+
+fn hop(
+    (seed, round, lattice): (Res<Seed>, Res<Round>, Res<Lattice>),
+    mut agents: Query<(&AgentId, &Cell, &mut MoveTo, &mut Seat)>,
+) {
+    let streams = seed.streams(Purpose::new("test hop"), *round);
+    for (agent, cell, mut wanted, mut seat) in &mut agents {
+        let mut stream = streams.agent(*agent);
+        seat.0 = cell.0;
+        // Many want the same few cells.
+        wanted.0 = lattice.around(*cell).find(|near| lattice.is_free(*near));
+        if stream.below(3) == 0 {
+            wanted.0 = lattice.any_free(&mut stream);
+        }
+    }
+}
+
+#[test]
+fn nobody_is_in_two_cells_and_no_cell_holds_two_in_any_world() {
+    let outcomes = same_everywhere(9_000, 4, |sim| {
+        let lattice = Lattice::new(100, 100, Borders::Torus, &[Cell(3), Cell(77)]);
+        sim.lattice(lattice).carries::<Seat>().records::<Seat>().add_systems(Phase::Update, hop);
+    });
+    assert_ne!(outcomes[1].digest, outcomes[2].digest, "agents move");
+    let mut sim = Simulation::new(SimulationSettings::new(5, 90)).unwrap();
+    sim.lattice(Lattice::new(10, 10, Borders::Closed, &[Cell(5)]));
+    sim.carries::<Seat>().add_systems(Phase::Update, hop);
+    for _ in 0..20 {
+        sim.round().unwrap();
+        let world = sim.world_mut();
+        let mut cells: Vec<_> = world.query::<&Cell>().iter(world).copied().collect();
+        cells.sort_unstable();
+        cells.dedup();
+        assert!(cells.len() == 90 && !cells.contains(&Cell(5)));
+    }
+}
+
+#[test]
+fn a_lattice_that_is_full_or_left_is_an_error() {
+    let mut lattice = Lattice::new(2, 2, Borders::Closed, &[]);
+    assert_eq!(lattice.scatter(5, 1), Err(LatticeProblem::Full { agents: 5, free: 4 }));
+    let priority = throng_engine::stream::Streams::new(1, Purpose::new("test"), 1);
+    let outside = lattice.settle(&[(AgentId(0), Cell(0), Cell(4))], &priority).unwrap_err();
+    assert_eq!(outside.to_string(), "agent 0 wants to move to cell 4, and there are 4");
+}
