@@ -83,7 +83,7 @@ impl Load {
         let wanted = LOOKUPS.min(*completions);
         for place in 0..wanted {
             let agent = place * 7_919 % completions;
-            let found = journal.lookup(&self.call(agent / choices).key(agent))?;
+            let found = journal.lookup(&call(agent / choices).key(agent))?;
             assert!(found.is_some(), "agent {agent} was answered");
         }
         let ns = begun.elapsed().as_nanos() as f64 / wanted as f64;
@@ -128,30 +128,12 @@ impl Load {
         outcomes.iter().try_for_each(|outcome| outcome.map_err(Failure::from))
     }
 
-    fn call(&self, request: u64) -> Call {
-        let mut prompt = [0; 32];
-        prompt[..8].copy_from_slice(&request.to_le_bytes());
-        Call {
-            round: 1,
-            exchange: 0,
-            attempt: 0,
-            prompt,
-            model: [2; 32],
-            parameters: [3; 32],
-            model_index: 0,
-            endpoint: 0,
-            latency_us: 700_000,
-            tokens: Tokens { prompt: 300, completion: 40, cached: 256 },
-            cost: 60_000_000,
-        }
-    }
-
     fn record(&self, request: u64) -> JournalRecord {
         let first = request * self.choices;
         let agents = first..self.completions.min(first + self.choices);
         let choices =
             agents.map(|agent| Choice { agent, text: self.text(agent), finish: Finish::Stop });
-        JournalRecord { call: self.call(request), choices: choices.collect() }
+        JournalRecord { call: call(request), choices: choices.collect() }
     }
 
     /// Words that compress about as prose does.
@@ -177,6 +159,24 @@ impl Load {
         let people = Table::new("people", vec![Column::new("agent", "The agent.", ids)])?;
         run.commit(output(0, agents, vec![people]))?;
         Ok(run)
+    }
+}
+
+fn call(request: u64) -> Call {
+    let mut prompt = [0; 32];
+    prompt[..8].copy_from_slice(&request.to_le_bytes());
+    Call {
+        round: 1,
+        exchange: 0,
+        attempt: 0,
+        prompt,
+        model: [2; 32],
+        parameters: [3; 32],
+        model_index: 0,
+        endpoint: 0,
+        latency_us: 700_000,
+        tokens: Tokens { prompt: 300, completion: 40, cached: 256 },
+        cost: 60_000_000,
     }
 }
 

@@ -120,9 +120,9 @@ fn row_of(statistics: &Statistics, rows: usize, wanted: &Wanted) -> Option<Vec<R
     };
     let (least, greatest) = (*values.min_opt()?, *values.max_opt()?);
     let distance = |to: i64| to.checked_sub(least).and_then(|d| usize::try_from(d).ok());
-    let (row, last) = (distance(*agent)?, distance(greatest)?);
+    let (row, others) = (distance(*agent)?, distance(greatest)?);
     let after = rows.checked_sub(row)?.checked_sub(1)?;
-    (last.checked_add(1)? == rows)
+    (others.checked_add(1)? == rows)
         .then(|| vec![RowSelector::skip(row), RowSelector::select(1), RowSelector::skip(after)])
 }
 

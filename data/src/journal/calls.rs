@@ -100,14 +100,14 @@ struct Rows {
     agent: Vec<i64>,
     round: Vec<i32>,
     exchange: Vec<i32>,
-    model: Codes,
-    endpoint: Codes,
+    model: Names,
+    endpoint: Names,
     prompt: Text,
-    fingerprint: Codes,
-    parameters: Codes,
+    fingerprint: Names,
+    parameters: Names,
     cohort_size: Vec<i32>,
     attempt: Vec<i32>,
-    status: Codes,
+    status: Names,
     prompt_tokens: Vec<i64>,
     completion_tokens: Vec<i64>,
     cached_tokens: Vec<i64>,
@@ -149,75 +149,39 @@ impl Rows {
 
     fn table(self) -> Result<Table> {
         let column = Column::new;
-        Table::new(
-            CALLS,
-            vec![
-                column(AGENT, "The agent that was answered.", Values::I64(self.agent)),
-                column(ROUND, "The round.", Values::I32(self.round)),
-                column(
-                    "exchange",
-                    "Which exchange of the round, from 0.",
-                    Values::I32(self.exchange),
-                ),
-                column("model", "The model that answered.", self.model.values()),
-                column("endpoint", "The endpoint that answered.", self.endpoint.values()),
-                column(PROMPT_HASH, "SHA-256 of the prompt, in hex.", Values::Text(self.prompt)),
-                column(
-                    "model_hash",
-                    "Fingerprint of the model, in hex.",
-                    self.fingerprint.values(),
-                ),
-                column(
-                    "parameters_hash",
-                    "SHA-256 of the sampling parameters and of the answer's type, in hex.",
-                    self.parameters.values(),
-                ),
-                column(
-                    "cohort_size",
-                    "The number of agents that the same request answered.",
-                    Values::I32(self.cohort_size),
-                ),
-                column(
-                    "attempt",
-                    "Which question of the agent: 0 is the first, each invalid reply adds one.",
-                    Values::I32(self.attempt),
-                ),
-                column(
-                    STATUS,
-                    "How the reply ended: stop, length or withheld; duplicate where it was paid a \
-                     second time and not used.",
-                    self.status.values(),
-                ),
-                column(
-                    "prompt_tokens",
-                    "The agent's share of the request's prompt tokens, cached ones included.",
-                    Values::I64(self.prompt_tokens),
-                ),
-                column(
-                    "completion_tokens",
-                    "The agent's share of the request's completion tokens.",
-                    Values::I64(self.completion_tokens),
-                ),
-                column(
-                    "cached_tokens",
-                    "The agent's share of the prompt tokens that the server had cached.",
-                    Values::I64(self.cached_tokens),
-                ),
-                column(
-                    "latency_us",
-                    "Time from sending the request to its whole reply.",
-                    Values::I64(self.latency_us),
-                )
-                .with_unit("us"),
-                column(
-                    "cost_usd",
-                    "The agent's share of the request's price.",
-                    Values::F64(self.cost_usd),
-                )
-                .with_unit("usd"),
-                column("reply", "The reply as the model sent it.", Values::Text(self.reply)),
-            ],
-        )
+        let exchange = "Which exchange of the round, from 0.";
+        let cohort = "The number of agents that the same request answered.";
+        let fingerprint = "Fingerprint of the model, in hex.";
+        let parameters = "SHA-256 of the sampling parameters and of the answer's type, in hex.";
+        let attempt = "Which question of the agent: 0 is the first, each invalid reply adds one.";
+        let status = "How the reply ended: stop, length or withheld; duplicate where it was paid a second \
+                      time and not used.";
+        let prompt_tokens =
+            "The agent's share of the request's prompt tokens, cached ones included.";
+        let completion_tokens = "The agent's share of the request's completion tokens.";
+        let cached_tokens = "The agent's share of the prompt tokens that the server had cached.";
+        let latency = "Time from sending the request to its whole reply.";
+        let cost = "The agent's share of the request's price.";
+        let columns = vec![
+            column(AGENT, "The agent that was answered.", Values::I64(self.agent)),
+            column(ROUND, "The round.", Values::I32(self.round)),
+            column("exchange", exchange, Values::I32(self.exchange)),
+            column("model", "The model that answered.", self.model.values()),
+            column("endpoint", "The endpoint that answered.", self.endpoint.values()),
+            column(PROMPT_HASH, "SHA-256 of the prompt, in hex.", Values::Text(self.prompt)),
+            column("model_hash", fingerprint, self.fingerprint.values()),
+            column("parameters_hash", parameters, self.parameters.values()),
+            column("cohort_size", cohort, Values::I32(self.cohort_size)),
+            column("attempt", attempt, Values::I32(self.attempt)),
+            column(STATUS, status, self.status.values()),
+            column("prompt_tokens", prompt_tokens, Values::I64(self.prompt_tokens)),
+            column("completion_tokens", completion_tokens, Values::I64(self.completion_tokens)),
+            column("cached_tokens", cached_tokens, Values::I64(self.cached_tokens)),
+            column("latency_us", latency, Values::I64(self.latency_us)).with_unit("us"),
+            column("cost_usd", cost, Values::F64(self.cost_usd)).with_unit("usd"),
+            column("reply", "The reply as the model sent it.", Values::Text(self.reply)),
+        ];
+        Table::new(CALLS, columns)
     }
 }
 
@@ -234,17 +198,17 @@ fn names<'a>(models: &'a [ModelNames], call: &Call) -> Result<(&'a str, &'a str)
 
 /// A column of few distinct texts; [`CHUNK_ROWS`] rows have no more than their codes can tell apart.
 #[derive(Debug, Default)]
-struct Codes {
+struct Names {
     codes: Vec<u16>,
-    names: Vec<String>,
+    distinct: Vec<String>,
     by_name: BTreeMap<String, u16>,
 }
 
-impl Codes {
+impl Names {
     fn push(&mut self, name: &str) {
         let code = self.by_name.get(name).copied().unwrap_or_else(|| {
-            let code = self.names.len() as u16;
-            self.names.push(name.to_owned());
+            let code = self.distinct.len() as u16;
+            self.distinct.push(name.to_owned());
             self.by_name.insert(name.to_owned(), code);
             code
         });
@@ -252,6 +216,6 @@ impl Codes {
     }
 
     fn values(self) -> Values {
-        Values::Category16 { codes: self.codes, names: self.names }
+        Values::Category16 { codes: self.codes, names: self.distinct }
     }
 }

@@ -5,9 +5,10 @@ use crate::error::Error;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Files kept open for reading; beyond it the first by name is closed.
 const OPEN_FILES_MAX: usize = 64;
@@ -74,7 +75,7 @@ pub(super) fn write_all(file: &mut dyn DiskFile, mut bytes: &[u8]) -> io::Result
 #[derive(Debug)]
 pub(super) struct RealDisk {
     folder: PathBuf,
-    open: Mutex<BTreeMap<String, File>>,
+    open: Mutex<BTreeMap<String, Arc<File>>>,
 }
 
 impl RealDisk {
@@ -82,21 +83,18 @@ impl RealDisk {
         Self { folder: folder.to_owned(), open: Mutex::default() }
     }
 
-    /// Lets `read` use the open file of that name.
-    fn with_open<T>(
-        &self,
-        name: &str,
-        read: impl FnOnce(&mut File) -> io::Result<T>,
-    ) -> io::Result<T> {
+    /// The file of that name, open for reading.
+    fn reader(&self, name: &str) -> io::Result<Arc<File>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if !open.contains_key(name) {
-            let file = File::open(self.folder.join(name))?;
-            if open.len() >= OPEN_FILES_MAX {
-                open.pop_first();
-            }
-            open.insert(name.to_owned(), file);
+        if let Some(file) = open.get(name) {
+            return Ok(Arc::clone(file));
         }
-        read(open.get_mut(name).expect("it was inserted above"))
+        let file = Arc::new(File::open(self.folder.join(name))?);
+        if open.len() >= OPEN_FILES_MAX {
+            open.pop_first();
+        }
+        open.insert(name.to_owned(), Arc::clone(&file));
+        Ok(file)
     }
 }
 
@@ -106,10 +104,7 @@ impl Shelf for RealDisk {
     }
 
     fn read_at(&self, name: &str, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-        self.with_open(name, |file| {
-            file.seek(SeekFrom::Start(offset))?;
-            file.read_exact(bytes)
-        })
+        self.reader(name)?.read_exact_at(bytes, offset)
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -130,9 +130,9 @@ impl Head {
     /// Reads a head that proves that it belongs at `offset` of the segment with that `seed`.
     pub(super) fn read(bytes: &[u8], seed: u64, offset: u64) -> Option<Self> {
         let (facts, check) = bytes.get(..HEAD_BYTES)?.split_at(HEAD_BYTES - 8);
-        let kind = match facts.first_chunk::<4>()? {
-            &RECORD_MAGIC => Kind::Record,
-            &SEAL_MAGIC => Kind::Seal,
+        let kind = match *facts.first_chunk::<4>()? {
+            RECORD_MAGIC => Kind::Record,
+            SEAL_MAGIC => Kind::Seal,
             _ => return None,
         };
         if check != xxh3_64_with_seed(facts, seed.wrapping_add(offset)).to_le_bytes() {

@@ -1,3 +1,5 @@
+//! The journal on a real disk: what is kept, found, cut, refused and handed over to the table `calls`.
+
 use super::fuzz::{journal_damage, journal_reader};
 use super::*;
 use crate::commit::Accounting;

@@ -14,7 +14,10 @@ use throng_systems::bridge::{BridgeConfig, limits};
 
 const _: () = {
     let (waiting, choices) = (limits::STORE_PENDING_MAX, limits::CHOICES_MAX as usize);
-    assert!(waiting <= throng_data::QUEUE_RECORDS_MAX, "the bridge's thread never waits for the disk");
+    assert!(
+        waiting <= throng_data::QUEUE_RECORDS_MAX,
+        "the bridge's thread never waits for the disk"
+    );
     assert!(choices <= throng_data::CHOICES_MAX, "a request's choices fit in a record");
     assert!(
         limits::REPLY_BYTES_MAX <= throng_data::RECORD_TEXT_BYTES_MAX,

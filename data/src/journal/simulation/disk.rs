@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// Bytes that survive together or not at all; small, so that frames tear often.
 const BLOCK_BYTES: usize = 64;
 
-/// Random numbers from a seed (SplitMix64, Steele et al. 2014).
+/// Random numbers from a seed (`SplitMix64`, Steele et al. 2014).
 #[derive(Debug, Clone)]
 pub(super) struct Draws(u64);
 

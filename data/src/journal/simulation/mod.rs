@@ -5,11 +5,14 @@ mod disk;
 use self::disk::{Draws, Faults, SimDisk};
 use super::append::{Appender, Pending, Receipt, SharedIndex};
 use super::disk::Disk;
+use super::format::SEAL_BYTES;
 use super::index::Index;
+use super::name::SegmentName;
 use super::open::{Opening, take_stock};
 use super::record::{
     AppendError, Call, Choice, Finish, JournalCompletion, JournalKey, JournalRecord, Tokens,
 };
+use super::scan::scan;
 use super::{lock, read_place};
 use crate::error::Error;
 use std::collections::{BTreeMap, BTreeSet};
@@ -246,7 +249,7 @@ impl Life {
 }
 
 /// A byte that changed on the disk is told with file and offset, unless it lies in the last batch of
-/// a segment that was not finished; then the batch ends before it.
+/// a segment that was not finished, or in its seal; then the segment ends before it.
 fn rot(seed: u64) {
     let mut life = Life::new(seed);
     (life.faults, life.mortal) = (Faults::default(), false);
@@ -259,6 +262,8 @@ fn rot(seed: u64) {
     }
     let name = names.swap_remove(life.draws.below(names.len() as u64) as usize);
     let len = super::disk::Shelf::len(&life.disk, &name).unwrap();
+    let intact = scan(&life.disk, &SegmentName::parse(&name).unwrap(), &mut |_, _| {}).unwrap();
+    let last = if intact.sealed { intact.end - SEAL_BYTES } else { intact.last_batch };
     let (offset, bits) = (life.draws.below(len), 1 + life.draws.below(255) as u8);
     life.disk.rot(&name, offset, bits);
     match take_stock(&life.disk, life.committed, Opening::Shared) {
@@ -270,6 +275,7 @@ fn rot(seed: u64) {
         Ok((after, cuts)) => {
             assert_eq!(cuts.len(), 1, "what is not an error is a cut");
             assert!(cuts[0].segment == name && cuts[0].offset <= offset);
+            assert!(last <= offset, "what lies before the last batch was durable");
             life.kept.clear();
             life.check(&after);
             let count = |index: &Index| index.counts().values().sum::<u64>();

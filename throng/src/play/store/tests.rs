@@ -160,7 +160,8 @@ fn a_committed_round_has_every_completion_and_its_price() {
     let calls = run.reader().unwrap().read(CALLS, 1, Projection::All).unwrap();
     assert_eq!(calls.rows() as u64, totals.completions);
     let column = |name: &str| &calls.column(name).unwrap().values;
-    let sum = |name: &str| (0..calls.rows()).filter_map(|row| column(name).integer(row)).sum::<i64>();
+    let sum =
+        |name: &str| (0..calls.rows()).filter_map(|row| column(name).integer(row)).sum::<i64>();
     assert_eq!(sum("prompt_tokens"), totals.prompt_tokens as i64);
     assert_eq!(sum("completion_tokens"), totals.completion_tokens as i64);
     let cost: u64 = (0..calls.rows())
