@@ -183,7 +183,16 @@ fn call(request: u64) -> Call {
 fn output(round: u32, agents: u64, tables: Vec<Table>) -> RoundOutput {
     let accounting = Accounting::nobody_asked(agents);
     let state = std::collections::BTreeMap::new();
-    RoundOutput { round, shard: 0, tables, accounting, state_hash: None, state, wall_us: None }
+    RoundOutput {
+        round,
+        shard: 0,
+        tables,
+        accounting,
+        state_hash: None,
+        state,
+        wall_us: None,
+        calls: None,
+    }
 }
 
 fn models() -> Vec<ModelNames> {

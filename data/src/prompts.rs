@@ -259,6 +259,7 @@ mod tests {
             state_hash: None,
             state: BTreeMap::new(),
             wall_us: None,
+            calls: None,
         }
     }
 

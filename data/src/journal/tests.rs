@@ -278,6 +278,7 @@ fn output(round: u32, tables: Vec<Table>) -> RoundOutput {
         state_hash: None,
         state: BTreeMap::new(),
         wall_us: None,
+        calls: None,
     }
 }
 

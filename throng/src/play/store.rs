@@ -6,11 +6,11 @@ use throng_data::{
     Call, Choice, Cut, Journal, JournalCompletion, JournalKey, JournalRecord, ModelNames, Opening,
     Tokens, WritableRun,
 };
-use throng_systems::bridge::money::{Money, Usage};
-use throng_systems::bridge::store::{
+use throng_llm_bridge::money::{Money, Usage};
+use throng_llm_bridge::store::{
     Ack, Completion, CompletionKey, CompletionStore, Finish, Record, StoreError,
 };
-use throng_systems::bridge::{BridgeConfig, limits};
+use throng_llm_bridge::{BridgeConfig, limits};
 
 const _: () = {
     let (waiting, choices) = (limits::STORE_PENDING_MAX, limits::CHOICES_MAX as usize);

@@ -10,10 +10,10 @@ use tempfile::TempDir;
 use throng_data::{
     Accounting, CALLS, Column, NewRun, Origin, Projection, RoundOutput, Table, Values,
 };
-use throng_systems::bridge::digest::Digest;
-use throng_systems::bridge::mock::{Fault, Faults, Latency, Mock, MockOptions, serve};
-use throng_systems::bridge::money::Prices;
-use throng_systems::bridge::{
+use throng_llm_bridge::digest::Digest;
+use throng_llm_bridge::mock::{Fault, Faults, Latency, Mock, MockOptions, serve};
+use throng_llm_bridge::money::Prices;
+use throng_llm_bridge::{
     AnswerSpec, Ask, Batch, Bridge, Exchanged, ModelConfig, Moment, Prompts, Role,
 };
 
@@ -64,6 +64,7 @@ fn output(round: u32, tables: Vec<Table>) -> RoundOutput {
         state_hash: None,
         state: BTreeMap::new(),
         wall_us: None,
+        calls: None,
     }
 }
 
