@@ -1,5 +1,6 @@
 //! What can go wrong with tables and run directories, ordered by who can put it right.
 
+use crate::journal::AppendError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -164,6 +165,14 @@ pub enum Error {
         /// The run directory.
         path: PathBuf,
     },
+    /// The journal of completions takes nothing more.
+    #[error("`{}`: {source}", path.display())]
+    Journal {
+        /// The journal's folder.
+        path: PathBuf,
+        /// What happened.
+        source: AppendError,
+    },
     /// The encoder refused columns that had passed the checks.
     #[error("cannot encode `{}`: {problem}", path.display())]
     Encode {
@@ -190,7 +199,7 @@ impl Error {
             | Self::Accounting { .. } => Fault::Table,
             Self::Corrupt { .. } => Fault::File,
             Self::Locked { .. } | Self::Fenced { .. } => Fault::Rival,
-            Self::Io { .. } => Fault::System,
+            Self::Io { .. } | Self::Journal { .. } => Fault::System,
             Self::RoundOrder { .. } | Self::WriterStopped { .. } | Self::Encode { .. } => {
                 Fault::Bug
             }

@@ -19,6 +19,13 @@ pub const AGENTS: &str = "agents";
 /// The table of reductions by round.
 pub const ROUNDS: &str = "rounds";
 
+/// The table of paid completions by round.
+pub const CALLS: &str = "calls";
+/// The table of distinct prompts by round.
+pub const PROMPTS: &str = "prompts";
+/// The column of a prompt's digest, in hex.
+pub const PROMPT_HASH: &str = "prompt_hash";
+
 pub(crate) const COMMITS: &str = "commits";
 pub(crate) const JOURNAL: &str = "journal";
 pub(crate) const TMP: &str = "tmp";

@@ -13,16 +13,21 @@ mod durable;
 mod encode;
 mod error;
 mod import;
+mod journal;
 mod json;
 mod layout;
 mod lock;
 mod manifest;
+mod pick;
+mod prompts;
 mod read;
 mod round_writer;
 mod rules;
 mod run_read;
 mod run_write;
 mod schema;
+mod stream;
+mod streamed;
 mod table;
 mod text;
 mod time;
@@ -36,11 +41,20 @@ pub use digest::{sha256_file, sha256_hex};
 pub use encode::{ENCODERS_MAX, ROW_GROUP_ROWS};
 pub use error::{Error, Fault, Result};
 pub use import::{IMPORT_COLUMNS_MAX, IMPORT_ROWS_MAX, Imported, import_table};
-pub use layout::{AGENTS, DataFile, PEOPLE, ROUND_MAX, ROUNDS, RUN_ID_BYTES_MAX, RunId, SHARD_MAX};
+pub use journal::{
+    AppendError, CHOICES_MAX, Call, Choice, Cut, DUPLICATE, Finish, JOURNAL_VERSION, Journal,
+    JournalCompletion, JournalKey, JournalRecord, ModelNames, Opening, QUEUE_RECORDS_MAX,
+    RECORD_TEXT_BYTES_MAX, RecordedCalls, SEGMENT_BYTES_MAX, Tokens, find_call, fuzz,
+};
+pub use layout::{
+    AGENTS, CALLS, DataFile, PEOPLE, PROMPT_HASH, PROMPTS, ROUND_MAX, ROUNDS, RUN_ID_BYTES_MAX,
+    RunId, SHARD_MAX,
+};
 pub use manifest::{
     AnswerColumn, CommitSummary, MANIFEST_BYTES_MAX, Manifest, ModelOrigin, Origin, Parent,
     RunStatus,
 };
+pub use prompts::{PromptLog, PromptMessage, PromptStorage, ROLES_MAX, find_prompt};
 pub use read::Projection;
 pub use round_writer::{ROUNDS_WAITING_MAX, RoundWriter};
 pub use rules::{

@@ -1,28 +1,25 @@
-//! Parquet files back into plain tables: whole, by column, or the rows of one agent.
+//! Parquet files back into plain tables: whole, by column, some rows at a time, or the rows looked for.
 
 use crate::collect::Collector;
 use crate::error::{Error, Result};
-use crate::rules::AGENT;
+use crate::layout::{AGENTS, PEOPLE};
+use crate::pick::{Wanted, pick};
 use crate::schema::TableSchema;
 use crate::table::Table;
-use arrow::array::{AsArray, BooleanArray};
-use arrow::datatypes::Int64Type;
-use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowPredicateFn, ArrowReaderOptions, ParquetRecordBatchReader,
-    ParquetRecordBatchReaderBuilder, RowFilter, RowSelection, RowSelector,
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
-use parquet::file::statistics::Statistics;
+use parquet::file::metadata::PageIndexPolicy;
 use std::any::Any;
 use std::fs::File;
-use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 32_768;
+/// Rows visited at a time; with a long text in each they are still a few megabytes.
+const VISITED_ROWS: usize = 4_096;
 
 /// Which columns to read.
 #[derive(Debug, Clone, Copy)]
@@ -33,24 +30,25 @@ pub enum Projection<'a> {
     Columns(&'a [&'a str]),
 }
 
-/// Reads files of the table `schema` one after the other: all rows, or those of one agent.
+/// Reads files of the table `schema` one after the other: all rows, or those that are wanted.
 ///
 /// # Errors
 /// [`Error::Corrupt`] where a file is not what the schema says, whatever bytes it holds.
 pub(crate) fn read_files(
     paths: &[PathBuf],
     schema: &TableSchema,
-    agent: Option<i64>,
+    wanted: Option<&Wanted>,
     projection: Projection<'_>,
 ) -> Result<Table> {
     projection.check(schema)?;
-    let wanted = schema.columns.iter().filter(|column| projection.takes(&column.name));
-    let mut collectors: Vec<Collector> = wanted.cloned().map(Collector::new).collect();
+    let dense = matches!(&*schema.name, AGENTS | PEOPLE);
+    let taken = schema.columns.iter().filter(|column| projection.takes(&column.name));
+    let mut collectors: Vec<Collector> = taken.cloned().map(Collector::new).collect();
     for path in paths {
         guarded(path, || {
-            let builder = match agent {
+            let builder = match wanted {
                 None => open(path, PageIndexPolicy::Skip)?,
-                Some(agent) => select(open(path, PageIndexPolicy::Optional)?, agent),
+                Some(wanted) => pick(open(path, PageIndexPolicy::Optional)?, wanted.clone(), dense),
             };
             check_names(path, schema, &builder)?;
             collect(path, builder, projection, &mut collectors)
@@ -59,18 +57,32 @@ pub(crate) fn read_files(
     Table::new(&schema.name, collectors.into_iter().map(Collector::finish).collect())
 }
 
-/// Decodes little more than the rows of one agent.
-fn select(
-    builder: ParquetRecordBatchReaderBuilder<File>,
-    agent: i64,
-) -> ParquetRecordBatchReaderBuilder<File> {
-    let (groups, selection) = rows_of(builder.metadata(), agent);
-    let mask = ProjectionMask::columns(builder.parquet_schema(), [AGENT]);
-    let is_agent = ArrowPredicateFn::new(mask, move |batch| Ok(equal(&batch, agent)));
-    builder
-        .with_row_groups(groups)
-        .with_row_selection(selection)
-        .with_row_filter(RowFilter::new(vec![Box::new(is_agent)]))
+/// Hands the rows of a file of the table `schema` to `each`, some thousands at a time.
+///
+/// # Errors
+/// [`Error::Corrupt`] where the file is not what the schema says, and whatever `each` fails with.
+pub(crate) fn visit_file(
+    path: &Path,
+    schema: &TableSchema,
+    each: &mut dyn FnMut(&Table) -> Result<()>,
+) -> Result<()> {
+    guarded(path, || {
+        let builder = open(path, PageIndexPolicy::Skip)?;
+        check_names(path, schema, &builder)?;
+        let corrupt = |problem: String| Error::corrupt(path, problem);
+        let batches = builder.with_batch_size(VISITED_ROWS).build();
+        for batch in batches.map_err(|error| corrupt(error.to_string()))? {
+            let batch = batch.map_err(|error| corrupt(error.to_string()))?;
+            let mut columns = Vec::with_capacity(schema.columns.len());
+            for (column, array) in schema.columns.iter().zip(batch.columns()) {
+                let mut collector = Collector::new(column.clone());
+                collector.push(array).map_err(corrupt)?;
+                columns.push(collector.finish());
+            }
+            each(&Table::new(&schema.name, columns)?)?;
+        }
+        Ok(())
+    })
 }
 
 /// The number of rows that the file's own footer claims.
@@ -172,52 +184,4 @@ impl Projection<'_> {
             Self::Columns(names) => names.contains(&name),
         }
     }
-}
-
-/// The rows of a batch that belong to an agent.
-fn equal(batch: &RecordBatch, agent: i64) -> BooleanArray {
-    let ids = batch.columns().first().and_then(|ids| ids.as_primitive_opt::<Int64Type>());
-    match ids {
-        Some(ids) => ids.iter().map(|id| Some(id == Some(agent))).collect(),
-        // Of another type: no row is the agent's, and the schema check has its say.
-        None => BooleanArray::from(vec![false; batch.num_rows()]),
-    }
-}
-
-/// The row groups that may hold an agent, and which of their rows to look at.
-fn rows_of(metadata: &ParquetMetaData, agent: i64) -> (Vec<usize>, RowSelection) {
-    let mut groups = Vec::new();
-    let mut selectors = Vec::new();
-    for (index, group) in metadata.row_groups().iter().enumerate() {
-        let rows = usize::try_from(group.num_rows()).unwrap_or(0);
-        let Some(agents) = agents_of(group) else {
-            groups.push(index);
-            selectors.push(RowSelector::select(rows));
-            continue;
-        };
-        if !agents.contains(&agent) {
-            continue;
-        }
-        groups.push(index);
-        selectors.extend(select_in(&agents, rows, agent));
-    }
-    (groups, RowSelection::from(selectors))
-}
-
-/// Where ids are dense the row is known; elsewhere the whole group is looked at.
-fn select_in(agents: &RangeInclusive<i64>, rows: usize, agent: i64) -> Vec<RowSelector> {
-    let distance = |to: i64| to.checked_sub(*agents.start()).and_then(|d| usize::try_from(d).ok());
-    match (distance(agent), distance(*agents.end())) {
-        (Some(row), Some(last)) if last.checked_add(1) == Some(rows) => {
-            vec![RowSelector::skip(row), RowSelector::select(1), RowSelector::skip(rows - row - 1)]
-        }
-        _ => vec![RowSelector::select(rows)],
-    }
-}
-
-/// Least and greatest agent of a row group, from its statistics.
-fn agents_of(group: &RowGroupMetaData) -> Option<RangeInclusive<i64>> {
-    let column = group.columns().iter().find(|column| column.column_path().string() == AGENT)?;
-    let Statistics::Int64(statistics) = column.statistics()? else { return None };
-    Some(*statistics.min_opt()?..=*statistics.max_opt()?)
 }

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::layout::{AGENTS, DataFile, PEOPLE, ROUNDS};
 use crate::lock::is_locked;
 use crate::manifest::{Manifest, RunStatus};
+use crate::pick::Wanted;
 use crate::read::{Projection, read_files};
 use crate::schema::{Schemas, TableSchema};
 use crate::table::Table;
@@ -152,7 +153,7 @@ impl RunDir {
     /// [`Error::NoSuchRound`], [`Error::Corrupt`], or [`Error::Table`] where the run has no such
     /// table. A table without rows in that round comes back empty.
     pub fn read(&self, table: &str, round: u32, projection: Projection<'_>) -> Result<Table> {
-        self.read_some(table, round, None, projection)
+        self.read_wanted(table, round, None, projection)
     }
 
     /// Reads the agents' fixed attributes.
@@ -190,7 +191,7 @@ impl RunDir {
         agent: i64,
         projection: Projection<'_>,
     ) -> Result<Table> {
-        self.read_some(table, round, Some(agent), projection)
+        self.read_wanted(table, round, Some(&Wanted::Agent(agent)), projection)
     }
 
     /// Hashes, counts and derives everything again. Whatever cannot be read is in the report.
@@ -198,17 +199,17 @@ impl RunDir {
         verify(self)
     }
 
-    fn read_some(
+    pub(crate) fn read_wanted(
         &self,
         table: &str,
         round: u32,
-        agent: Option<i64>,
+        wanted: Option<&Wanted>,
         projection: Projection<'_>,
     ) -> Result<Table> {
         let schema = self.schema(table)?;
         let files = files_of(&self.commit(round)?, table);
         let paths: Vec<PathBuf> = files.iter().map(|file| self.path.join(file.path())).collect();
-        read_files(&paths, &schema, agent, projection)
+        read_files(&paths, &schema, wanted, projection)
     }
 }
 

@@ -6,14 +6,17 @@ use crate::describe::{self, describe};
 use crate::digest::sha256_hex;
 use crate::durable::{TmpFile, ensure_folder, rename, replace, sync_folder, together};
 use crate::error::{Error, Result};
+use crate::journal::{Cut, Journal, ModelNames, Opening};
 use crate::layout::{
     COMMITS, CONFIG, DataFile, Folder, JOURNAL, RunId, TMP, check_round, commit_path,
 };
 use crate::lock::RunLock;
 use crate::manifest::{CommitSummary, Manifest, Origin, RunStatus};
+use crate::prompts::{PromptLog, PromptStorage};
 use crate::rules::check_output;
 use crate::run_read::RunDir;
-use crate::schema::Schemas;
+use crate::schema::{Schemas, TableSchema};
+use crate::streamed::{Streamed, Unplaced};
 use crate::table::Table;
 use crate::time::Utc;
 use crate::writer::{Stamp, Written, flush, write_unflushed};
@@ -22,6 +25,7 @@ use std::fs;
 use std::io;
 use std::num::NonZero;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -85,6 +89,7 @@ pub struct WritableRun {
     encoders: usize,
     /// When the manifest was replaced last.
     noted: Instant,
+    streamed: Streamed,
     _lock: RunLock,
 }
 
@@ -145,6 +150,7 @@ impl WritableRun {
             attempt: AttemptId::unique(),
             encoders: thread::available_parallelism().map_or(1, NonZero::get),
             noted: Instant::now(),
+            streamed: Streamed::default(),
             _lock: lock,
         }
     }
@@ -185,6 +191,35 @@ impl WritableRun {
         self.generation = generation;
     }
 
+    /// Opens the run's journal. From now on a commit turns the completions of its round into the
+    /// table [`CALLS`](crate::CALLS) and removes them from the journal once the commit record exists; `models` are
+    /// the names that its rows have. Also returns what a writer that died left torn.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] with file and offset where completions were lost that had been durable.
+    pub fn open_journal(
+        &mut self,
+        models: Vec<ModelNames>,
+        opening: Opening,
+    ) -> Result<(Arc<Journal>, Vec<Cut>)> {
+        // A record that a dead process left may not be durable yet, and on its strength the journal
+        // removes segments.
+        sync_folder(&self.path.join(COMMITS))?;
+        let (journal, cuts) = Journal::open(&self.path.join(JOURNAL), self.last_round(), opening)?;
+        let journal = Arc::new(journal);
+        self.streamed.journal = Some((Arc::clone(&journal), models));
+        Ok((journal, cuts))
+    }
+
+    /// Opens the table [`PROMPTS`](crate::PROMPTS): whoever asks hands the round's prompts over while it
+    /// is played, and its commit takes them in.
+    pub fn open_prompts(&mut self, storage: PromptStorage) -> Arc<PromptLog> {
+        let prompts = PromptLog::new(self.path.join(TMP), self.stamp(0, None), storage);
+        let prompts = Arc::new(prompts);
+        self.streamed.prompts = Some(Arc::clone(&prompts));
+        prompts
+    }
+
     /// The run directory.
     pub fn path(&self) -> &Path {
         &self.path
@@ -221,9 +256,9 @@ impl WritableRun {
     pub fn commit(&mut self, output: RoundOutput) -> Result<CommitRecord> {
         self.check(&output)?;
         fence(&self.path, output.round, &self.attempt)?;
-        let stamp = self.stamp(&output);
+        let stamp = self.stamp(output.round, output.state_hash.clone());
         let tables: Vec<Table> = output.tables.into_iter().filter(|t| t.rows() > 0).collect();
-        self.promise(&tables)?;
+        self.promise(tables.iter().map(Table::schema))?;
         let placed = self.write_files(tables, output.shard, &stamp)?;
         let record = CommitRecord {
             schema_version: SCHEMA_VERSION,
@@ -247,6 +282,8 @@ impl WritableRun {
         if self.present.len() > present {
             self.describe()?;
         }
+        // Only now: until the record was durable, the journal was where the completions are.
+        self.streamed.committed(record.round)?;
         Ok(record)
     }
 
@@ -276,15 +313,16 @@ impl WritableRun {
             let (found, limit) = (output.tables.len() as u64, TABLES_MAX as u64);
             return Err(Error::Limit { what: "the number of tables".to_owned(), found, limit });
         }
+        self.streamed.check(&output.tables)?;
         check_output(output)
     }
 
     /// Freezes the schema of tables that are new; on disk before any row of them is committed.
-    fn promise(&mut self, tables: &[Table]) -> Result<()> {
+    fn promise(&mut self, tables: impl IntoIterator<Item = TableSchema>) -> Result<()> {
         let mut schemas = self.schemas.clone();
         let mut grown = false;
         for table in tables {
-            grown |= schemas.admit(table.schema())?;
+            grown |= schemas.admit(table)?;
         }
         if grown {
             describe::write_schema(&self.path, &schemas)?;
@@ -293,24 +331,28 @@ impl WritableRun {
         Ok(())
     }
 
-    fn stamp(&self, output: &RoundOutput) -> Stamp {
+    fn stamp(&self, round: u32, state_hash: Option<String>) -> Stamp {
         let origin = &self.manifest.origin;
         Stamp {
             run_id: self.manifest.run_id.clone(),
-            round: output.round,
+            round,
             seed: origin.seed,
             scenario: origin.scenario.clone(),
             scenario_version: origin.scenario_version.clone(),
             engine_version: origin.engine_version.clone(),
             config_sha256: self.manifest.config_sha256.clone(),
-            state_hash: output.state_hash.clone(),
+            state_hash,
         }
     }
 
     /// Writes all files to `tmp/`, makes them durable and moves them into place.
-    fn write_files(&self, tables: Vec<Table>, shard: u32, stamp: &Stamp) -> Result<Placed> {
+    fn write_files(&mut self, tables: Vec<Table>, shard: u32, stamp: &Stamp) -> Result<Placed> {
         let tmp = self.path.join(TMP);
-        let mut files = Vec::with_capacity(tables.len());
+        let mut files: Vec<Unplaced> = Vec::with_capacity(tables.len() + 2);
+        for (schema, file) in self.streamed.write(&self.path, shard, stamp)? {
+            self.promise([schema])?;
+            files.push(file);
+        }
         for table in tables {
             let path = DataFile::new(table.name(), stamp.round, shard)?.path();
             let unfinished = TmpFile::new(&tmp, &path.replace('/', "-"));

@@ -4,6 +4,7 @@ use crate::arrays::{Source, arrow_schema};
 use crate::digest::HashingFile;
 use crate::encode::{ROW_GROUP_ROWS, encode};
 use crate::error::{Error, Result};
+use crate::layout::PROMPT_HASH;
 use crate::schema::{ColumnSchema, Kind, TableSchema};
 use crate::table::Table;
 use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
@@ -125,7 +126,7 @@ fn write_columns(
 }
 
 /// Tells a full disk from columns that cannot be encoded.
-fn parquet_error(path: &Path, error: ParquetError) -> Error {
+pub(crate) fn parquet_error(path: &Path, error: ParquetError) -> Error {
     match error {
         ParquetError::External(source) => match source.downcast::<io::Error>() {
             Ok(source) => Error::io("write", path, *source),
@@ -135,7 +136,11 @@ fn parquet_error(path: &Path, error: ParquetError) -> Error {
     }
 }
 
-fn properties(schema: &TableSchema, stamp: &Stamp) -> parquet::errors::Result<WriterProperties> {
+/// How a table is encoded.
+pub(crate) fn properties(
+    schema: &TableSchema,
+    stamp: &Stamp,
+) -> parquet::errors::Result<WriterProperties> {
     let mut builder = WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
@@ -167,7 +172,9 @@ fn column_properties(
         Kind::I32 | Kind::I64 | Kind::TimestampUs => {
             builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
         }
-        // The least and greatest of long texts help nobody and would be stored whole.
+        // Of digests the least and greatest tell where a prompt is not.
+        Kind::Text if column.name == PROMPT_HASH => builder,
+        // Those of long texts help nobody and would be stored whole.
         Kind::Text => builder.set_column_statistics_enabled(path, EnabledStatistics::None),
         Kind::Category => builder.set_column_dictionary_enabled(path, true),
         Kind::F32 | Kind::F64 | Kind::Bool => builder,

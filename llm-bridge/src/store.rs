@@ -153,8 +153,9 @@ impl Drop for Ack {
 /// Keeps completions. The bridge hands out no completion before its record is acknowledged, and has at
 /// most `limits::STORE_PENDING_MAX` records waiting.
 pub trait CompletionStore: Send + Sync {
-    /// The completion kept under `key`.
-    fn lookup(&self, key: &CompletionKey) -> Option<Completion>;
+    /// The completion kept under `key`. Where the store cannot tell, the exchange ends with the error: to
+    /// take it for a `None` would be to pay twice.
+    fn lookup(&self, key: &CompletionKey) -> Result<Option<Completion>, StoreError>;
 
     /// Takes `record`; calls `ack.done` once it is durable. Must not block for long: it runs on the
     /// bridge's thread, so that a store which waits for a disk hands the record to a thread of its own.
@@ -180,8 +181,8 @@ impl MemoryStore {
 }
 
 impl CompletionStore for MemoryStore {
-    fn lookup(&self, key: &CompletionKey) -> Option<Completion> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    fn lookup(&self, key: &CompletionKey) -> Result<Option<Completion>, StoreError> {
+        Ok(self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
     }
 
     fn append(&self, record: Record, ack: Ack) {
@@ -200,8 +201,8 @@ impl CompletionStore for MemoryStore {
 pub struct Forgetful;
 
 impl CompletionStore for Forgetful {
-    fn lookup(&self, _: &CompletionKey) -> Option<Completion> {
-        None
+    fn lookup(&self, _: &CompletionKey) -> Result<Option<Completion>, StoreError> {
+        Ok(None)
     }
 
     fn append(&self, _: Record, ack: Ack) {

@@ -4,6 +4,7 @@ mod columns;
 mod origin;
 mod people;
 mod rounds;
+mod store;
 mod way;
 mod worlds;
 
@@ -22,6 +23,7 @@ use throng_systems::{Cast, Prepared, Scenario};
 use crate::config::{BridgeTable, ResolvedConfig};
 
 pub use rounds::play;
+pub use store::JournalStore;
 
 /// Everything that a run is made of.
 #[derive(Debug)]

@@ -46,18 +46,20 @@ impl<T: Transport> Engine<T> {
         let cohorts = exchange.prepared.cohorts.cohorts.len() as u32;
         self.exchanges.insert(id, exchange);
         for cohort in 0..cohorts {
-            self.begin_cohort(id, cohort);
+            if let Err(error) = self.begin_cohort(id, cohort) {
+                return self.break_off(id, error);
+            }
         }
         self.finish_if_settled(id);
     }
 
-    fn begin_cohort(&mut self, exchange: u32, number: u32) {
-        let Some(state) = self.exchanges.get(&exchange) else { return };
+    fn begin_cohort(&mut self, exchange: u32, number: u32) -> Result<(), StoreError> {
+        let Some(state) = self.exchanges.get(&exchange) else { return Ok(()) };
         let cohort = *state.prepared.cohort(number);
         let model = usize::from(cohort.ask.model);
         let mut fresh = vec![false; cohort.length as usize];
         for place in 0..cohort.length {
-            fresh[place as usize] = !self.recall(exchange, number, cohort.start + place);
+            fresh[place as usize] = !self.recall(exchange, number, cohort.start + place)?;
         }
         for run in runs(cohort.length, |place| fresh[place as usize]) {
             let span = Span {
@@ -68,17 +70,18 @@ impl<T: Transport> Engine<T> {
             };
             self.models[model].queue.push(span);
         }
+        Ok(())
     }
 
     /// Plays the completions that the store holds for one member; returns whether there were any, in which
     /// case the member is settled or its next question is queued.
-    fn recall(&mut self, id: u32, cohort: u32, member: u32) -> bool {
+    fn recall(&mut self, id: u32, cohort: u32, member: u32) -> Result<bool, StoreError> {
         let mut question = 0;
         let mut refused: Option<Refused> = None;
         loop {
             let exchange = self.exchanges.get_mut(&id).expect("it was inserted before");
             let key = exchange.prepared.completion_key(cohort, member, question);
-            let Some(completion) = self.store.lookup(&key) else { break };
+            let Some(completion) = self.store.lookup(&key)? else { break };
             exchange.totals.journaled += 1;
             let place = exchange.prepared.cohorts.members[member as usize];
             let earlier = exchange.earlier.entry(place).or_default();
@@ -86,19 +89,19 @@ impl<T: Transport> Engine<T> {
             match read(exchange.prepared.spec(cohort), &completion.text, completion.finish) {
                 Ok(answer) => {
                     self.answer(id, member, answer, Earlier::default(), 0, None);
-                    return true;
+                    return Ok(true);
                 }
                 Err(error) => refused = Some(Refused { error, raw: completion.text }),
             }
             question += 1;
         }
-        let Some(refused) = refused else { return false };
+        let Some(refused) = refused else { return Ok(false) };
         let model = self.exchanges[&id].prepared.cohort(cohort).ask.model;
         let deadline = Instant::now()
             + Duration::from_millis(self.models[usize::from(model)].config.patience.reply_ms);
         let span = Span { exchange: id, cohort, start: member, length: 1 };
         self.ask_again(model, span, question - 1, deadline, refused, None);
-        true
+        Ok(true)
     }
 
     /// Handles the store's word on one record.

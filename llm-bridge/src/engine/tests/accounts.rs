@@ -193,8 +193,8 @@ struct Late {
 }
 
 impl CompletionStore for Late {
-    fn lookup(&self, _: &CompletionKey) -> Option<Completion> {
-        None
+    fn lookup(&self, _: &CompletionKey) -> Result<Option<Completion>, StoreError> {
+        Ok(None)
     }
 
     fn append(&self, record: Record, ack: Ack) {
@@ -239,6 +239,29 @@ async fn a_store_that_forgets_to_acknowledge_ends_the_exchange_with_an_error() {
     play.store = Arc::new(Late { kept: Mutex::default(), fails: true });
     let error = play.with(batch(100, 1), async |_| ()).await.unwrap_err();
     assert!(matches!(error, ExchangeError::Store(StoreError(_))), "{error}");
+}
+
+/// A store that cannot be read from some agent on.
+struct Unreadable;
+
+impl CompletionStore for Unreadable {
+    fn lookup(&self, key: &CompletionKey) -> Result<Option<Completion>, StoreError> {
+        if key.agent < 50 { Ok(None) } else { Err(StoreError("damaged".to_owned())) }
+    }
+
+    fn append(&self, _: Record, ack: Ack) {
+        ack.done(Ok(()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_store_cannot_tell_is_not_asked_for() {
+    let core = core(options());
+    let mut play = Play::new(config(1, 1), MockTransport::new(&[Arc::clone(&core)]));
+    play.store = Arc::new(Unreadable);
+    let error = play.with(batch(100, 4), async |_| ()).await.unwrap_err();
+    assert!(matches!(error, ExchangeError::Store(StoreError(_))), "{error}");
+    assert_eq!(core.counts().requests, 0, "nothing was paid");
 }
 
 #[tokio::test(start_paused = true)]
