@@ -39,7 +39,7 @@ pub use manifest::{
     AnswerColumn, CommitSummary, MANIFEST_BYTES_MAX, Manifest, ModelOrigin, Origin, Parent,
     RunStatus,
 };
-pub use read::Projection;
+pub use read::{Projection, read_parts};
 pub use round_writer::{ROUNDS_WAITING_MAX, RoundWriter};
 pub use rules::{
     AGENT, ANSWERED, FAILED_PREFIX, GROUP, GROUP_BY, NOT_ASKED, ROUND, STATUS, WHOLE_POPULATION,

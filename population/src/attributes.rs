@@ -10,7 +10,7 @@ use crate::stage::{CATEGORIES_MAX, GroupPlan, Kind, Lookup, Planned, Target};
 use crate::tables::SUM_SLACK;
 
 /// Names of columns that the tables of a run need for themselves.
-const RESERVED: [&str; 5] = ["agent", "background", "model", "round", "status"];
+const RESERVED: [&str; 6] = ["agent", "background", "background_name", "model", "round", "status"];
 /// Most members of a group.
 const MEMBERS_MAX: u32 = 10_000;
 
