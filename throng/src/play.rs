@@ -17,6 +17,7 @@ use throng_systems::engine::record::Table;
 use throng_systems::{Cast, Prepared, Scenario};
 
 use crate::config::ResolvedConfig;
+pub use crate::population::RunPeople;
 
 pub use rounds::play;
 
@@ -31,6 +32,8 @@ pub struct Plan {
     pub prepared: Prepared,
     /// Who plays.
     pub cast: Cast,
+    /// The people, where the run has a population of its own.
+    pub people: Option<Arc<RunPeople>>,
     /// The name of the run's directory.
     pub run_id: String,
     /// The folder in which it is made.
@@ -135,6 +138,9 @@ pub enum PlayError {
     /// The run directory.
     #[error(transparent)]
     Data(#[from] throng_data::Error),
+    /// The people of the run cannot be made.
+    #[error(transparent)]
+    Population(#[from] throng_population::Error),
     /// A thread that played a part of the population ended without a word.
     #[error("a thread that plays a part of the population has ended unexpectedly")]
     WorldLost,

@@ -18,6 +18,7 @@ fn cast() -> Cast {
             ("economist".to_owned(), "You are an economist.".to_owned(), Share(0.5)),
             ("artist".to_owned(), "You are an artist.".to_owned(), Share(0.5)),
         ],
+        population: None,
     }
 }
 
@@ -166,9 +167,7 @@ fn scripted_game(answers: &[&str], players: u64) -> Simulation {
     let bridge = Bridge::start(config, std::sync::Arc::new(MemoryStore::default())).unwrap();
     let handle = throng_systems::BridgeHandle::new(bridge.into(), vec![Some(0), None]);
     let models = vec![("words".to_owned(), Share(0.5)), ("policy".to_owned(), Share(0.5))];
-    sim.insert_resource(handle)
-        .populate(Cast { models, backgrounds: Vec::new() })
-        .add(guessing_game);
+    sim.insert_resource(handle).populate(Cast { models, ..Cast::default() }).add(guessing_game);
     sim
 }
 

@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use super::{check, completions, doctor, list, report, run, scenarios, schema, status, verify};
+use super::{
+    check, completions, doctor, list, population, report, run, scenarios, schema, status, verify,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,6 +48,8 @@ pub(super) enum Command {
     Report(report::ReportArguments),
     /// Hash, count and derive everything in a run again
     Verify(verify::VerifyArguments),
+    /// Build, check and describe a population
+    Population(population::PopulationArguments),
     /// List the scenarios with their settings and policies
     Scenarios(scenarios::ScenariosArguments),
     /// Print the JSON schema of configurations, for editors

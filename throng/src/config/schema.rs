@@ -5,6 +5,7 @@ use schemars::{Schema, schema_for};
 use serde_json::{Map, Value, json};
 use throng_systems::Scenario;
 
+use super::population::PopulationTable;
 use super::tables::{BackgroundTable, ModelTable, RunTable};
 
 /// The schema of a configuration that plays one of these scenarios.
@@ -15,6 +16,7 @@ pub fn schema(scenarios: &[Scenario]) -> Value {
     run["properties"]["scenario"]["enum"] = json!(names);
     run["required"] = json!(["scenario"]);
     let background = embedded(schema_for!(BackgroundTable), "background", &mut definitions);
+    let population = embedded(schema_for!(PopulationTable), "population", &mut definitions);
     let mut root = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "A run of Throng",
@@ -26,6 +28,7 @@ pub fn schema(scenarios: &[Scenario]) -> Value {
             "scenario": { "type": "object" },
             "models": { "type": "array", "items": { "type": "object" } },
             "backgrounds": { "type": "array", "items": background },
+            "population": population,
         },
     });
     let mut variants: Vec<Value> =

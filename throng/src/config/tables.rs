@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::population::ResolvedPopulation;
+
 /// Models of a run.
 pub const MODELS_MAX: usize = 64;
 /// Backgrounds of a run; who needs more describes a population in a table.
@@ -117,6 +119,9 @@ pub struct ResolvedConfig {
     /// Who the agents are; empty when everyone is the same.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub backgrounds: Vec<ResolvedBackground>,
+    /// Where the agents come from, if they are more than models and backgrounds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub population: Option<ResolvedPopulation>,
 }
 
 /// Population, rounds and seed of a run.
