@@ -39,6 +39,7 @@ pub(super) struct PopulationTable {
     /// Whether the column `model` of the population says which model answers for whom.
     pub(super) assigns_models: Option<bool>,
     /// Which model answers for whom, by the categories of a column.
+    #[schemars(with = "ModelsTable")]
     pub(super) models: Option<ModelsTable>,
     /// Digest of everything that decides the people; other people are refused.
     pub(super) sha256: Option<String>,
@@ -248,7 +249,8 @@ fn make(
             let sampler = Sampler::new(spec, files, Some(agents), seed, pool).map_err(refuse)?;
             let backgrounds = Backgrounds::new(spec, files, &sampler).map_err(refuse)?;
             let sha256 = digest(spec, files, agents, sampler.seed()).map_err(refuse)?;
-            let origin = Origin::Drawn { sampler: Box::new(sampler), backgrounds };
+            let origin =
+                Origin::Drawn { sampler: Box::new(sampler), backgrounds: Box::new(backgrounds) };
             Ok(RunPeople::new(origin, agents, sha256))
         }
         Source::Dir(dir) => {

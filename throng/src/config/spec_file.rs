@@ -8,6 +8,8 @@ use super::diagnostic::{ConfigError, Finding, Place};
 use super::document::Document;
 use super::overrides::Override;
 use super::source::Source;
+use super::suggest;
+use super::typed::in_words;
 
 const HINT: &str = "`throng schema population` describes every key";
 
@@ -119,13 +121,23 @@ impl SpecFile {
     }
 }
 
+/// What serde says about a form, in our words.
+fn of_form(place: Place, message: &str) -> Finding {
+    let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
+    let Some((key, rest)) = unknown else {
+        return Finding::new(place, in_words(message)).hint(HINT);
+    };
+    let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+    Finding::new(place, format!("there is no key `{key}` here")).hint(suggest::hint(key, &known))
+}
+
 /// What a single error is about; those of the system are given back.
 fn found(document: &Document, error: Error) -> Result<Finding, Error> {
     Ok(match error {
         Error::Form { key, message, span } => {
             let key = key.replace('[', ".").replace(']', "");
             let place = span.map_or_else(|| document.value_place(&key), Place::Span);
-            Finding::new(place, message).hint(HINT)
+            of_form(place, &message)
         }
         Error::Agent { agent, message } => {
             Finding::new(Place::Nowhere, format!("agent {agent} cannot be made: {message}"))

@@ -24,7 +24,7 @@ pub(crate) enum Origin {
         /// Who they are.
         sampler: Box<Sampler>,
         /// How they read in words.
-        backgrounds: Backgrounds,
+        backgrounds: Box<Backgrounds>,
     },
     /// Read, all of them.
     Read(Table),

@@ -75,6 +75,32 @@ fn a_population_is_written_whole_and_never_over_another() {
     refused_in(&place, "population_exists", &arguments);
 }
 
+/// What stands between the fences of a language after a heading.
+fn fenced<'a>(page: &'a str, heading: &str, language: &str) -> &'a str {
+    let (_, page) = page.split_once(heading).unwrap();
+    let (_, page) = page.split_once(&format!("```{language}\n")).unwrap();
+    page.split_once("```").unwrap().0
+}
+
+#[test]
+fn the_documented_commands_run() {
+    let page = include_str!("../../../docs/populations.md");
+    let city =
+        fenced(page, "## A complete example", "toml").replace("size = 100000", "size = 5000");
+    let place =
+        Place::new().with("city.toml", city).with("run.toml", fenced(page, "## In a run", "toml"));
+    let mut commands = vec!["throng run run.toml"];
+    commands.extend(page.lines().filter(|line| line.starts_with("throng ")));
+    assert_eq!(commands.len(), 5);
+    for line in commands {
+        let path = format!("{}:/usr/bin:/bin", crate::binary().parent().unwrap().display());
+        let mut shell = std::process::Command::new("sh");
+        let ran = shell.args(["-c", line]).env("PATH", path).current_dir(place.path()).output();
+        let ran = ran.unwrap();
+        assert!(ran.status.success(), "{line}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+}
+
 #[test]
 fn a_run_takes_a_specification_and_groups_its_results() {
     let place = city("7", "7").with(
@@ -97,7 +123,7 @@ fn a_run_takes_a_specification_and_groups_its_results() {
         ]
     );
     assert_eq!(
-        (&first["groups"]["all"]["n"], &first["groups"]["nurse"]["n"]),
+        (&first["groups"]["all"]["n"], &first["groups"]["job:nurse"]["n"]),
         (&400.into(), &300.into())
     );
     place.run(&["verify", "a"]).done();
@@ -121,7 +147,7 @@ fn a_run_takes_a_finished_population_or_a_shipped_one() {
     let drawn =
         round(&place, &[&game[..], &["population.spec=education", "--run-id", "b"]].concat());
     assert_eq!(of_dir["groups"], drawn["groups"]);
-    assert_eq!(of_dir["groups"]["doctorate · female"]["n"], 100);
+    assert_eq!(of_dir["groups"]["education_gender:doctorate · female"]["n"], 100);
     place.run(&["verify", "a"]).done();
     let check = place.run(&["check", "guessing-game", "--set", "population.dir=people"]).done();
     assert!(check.out.contains("About you: You are"), "{}", check.out);
@@ -135,14 +161,17 @@ fn models_answer_by_attribute_by_share_or_alone() {
                 [population.models]\nby = \"gender\"\ncases = { female = \"level-k\", male = \"human-like\" }\n";
     let place = Place::new().with("run.toml", text);
     let by_gender = round(&place, &["run", "run.toml", "--json", "--run-id", "a"]);
-    assert_eq!(by_gender["groups"]["level-k"]["n"], 600);
+    assert_eq!(by_gender["groups"]["model:level-k"]["n"], 600);
     let groups = "population.groups=[\"gender\"]";
     let same = round(&place, &["run", "run.toml", "--json", "--set", groups, "--run-id", "b"]);
-    assert_eq!(same["groups"]["level-k"]["mean"], same["groups"]["female"]["mean"]);
+    assert_eq!(same["groups"]["model:level-k"]["mean"], same["groups"]["gender:female"]["mean"]);
     let shares = "population.assigns_models=false";
     let by_share = round(&place, &["run", "run.toml", "--json", "--set", shares, "--run-id", "c"]);
-    assert_eq!(by_share["groups"]["level-k"]["n"], 600);
-    assert_ne!(by_share["groups"]["level-k"]["mean"], by_gender["groups"]["level-k"]["mean"]);
+    assert_eq!(by_share["groups"]["model:level-k"]["n"], 600);
+    assert_ne!(
+        by_share["groups"]["model:level-k"]["mean"],
+        by_gender["groups"]["model:level-k"]["mean"]
+    );
     let alone =
         round(&place, &["run", "run.toml", "--json", "--model", "uniform", "--run-id", "d"]);
     assert_eq!(alone["groups"].as_object().unwrap().len(), 1);
