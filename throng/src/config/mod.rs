@@ -1,8 +1,8 @@
 //! Configurations: TOML files, defaults and arguments become one resolved configuration, or all that is wrong.
 //!
 //! In reading order: `source` reads a file, `document` parses it and keeps places, `overrides` come from the
-//! command line, `tables` say which keys there are, `typed` reads them, `cast` reads who plays, `population` finds people of
-//! their own, whose specification `spec_file` reads, `resolve` checks what it
+//! command line, `tables` say which keys there are, `typed` reads them, `cast` reads who plays, `words` those who
+//! answer in words, `population` finds people of their own, whose specification `spec_file` reads, `resolve` checks what it
 //! all means, `footprint` estimates memory, `diagnostic` shows what is wrong, `schema` tells editors.
 
 mod cast;
@@ -22,6 +22,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod typed;
+mod words;
 
 pub use diagnostic::{ConfigError, Finding, Place};
 pub use footprint::{Footprint, bytes_in_words};
@@ -32,6 +33,6 @@ pub use schema::schema;
 pub use source::FILE_BYTES_MAX;
 pub(crate) use spec_file::{Refused, SpecFile};
 pub use tables::{
-    BACKGROUNDS_MAX, Execution, MODELS_MAX, NAME_CHARS_MAX, ResolvedBackground, ResolvedConfig,
-    ResolvedModel, ResolvedRun, THREADS_MAX,
+    Answers, BACKGROUNDS_MAX, BridgeTable, Execution, MODELS_MAX, NAME_CHARS_MAX,
+    ResolvedBackground, ResolvedConfig, ResolvedModel, ResolvedRun, THREADS_MAX,
 };

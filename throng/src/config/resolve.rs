@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use throng_data::{ROUND_MAX, SHARD_MAX};
+use throng_llm_bridge::BudgetConfig;
 use throng_systems::engine::{BLOCK, EngineError, POPULATION_MAX, Pool};
 use throng_systems::{Cast, Prepared, Scenario, Share};
 use toml::{Table, Value};
@@ -17,16 +18,17 @@ use super::overrides::Override;
 use super::population::{self, PopulationTable, ResolvedPopulation};
 use super::secrets::{holds_secret, is_secret_key};
 use super::source::Source;
-use super::suggest;
 use super::tables::{
-    Execution, ResolvedBackground, ResolvedConfig, ResolvedModel, ResolvedRun, RunTable,
-    THREADS_MAX,
+    BridgeTable, Execution, OPENAI, ResolvedBackground, ResolvedConfig, ResolvedModel, ResolvedRun,
+    RunTable, THREADS_MAX,
 };
 use super::typed::Findings;
+use super::{suggest, words};
 use crate::population::RunPeople;
 
 /// The tables of a configuration.
-const TABLES: [&str; 5] = ["run", "scenario", "models", "backgrounds", "population"];
+const TABLES: [&str; 7] =
+    ["run", "scenario", "models", "backgrounds", "population", "budget", "bridge"];
 
 /// What a run begins from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +44,10 @@ pub enum Target {
 pub struct Request {
     /// A file or a scenario.
     pub target: Target,
-    /// The one model of all agents: a model of the file, or a policy of the scenario.
+    /// The one model of all agents: a model of the file, or a policy of the scenario, or one of `endpoints`.
     pub model: Option<String>,
+    /// Addresses of the servers of that model, which speaks OpenAI's protocol then.
+    pub endpoints: Vec<String>,
     /// Values over those of the file; later ones win.
     pub overrides: Vec<Override>,
 }
@@ -123,7 +127,7 @@ fn written(source: Option<&Source>, request: &Request) -> Result<Document, Vec<F
     }
     // First, so that settings can refine the model that was chosen.
     if let Some(name) = &request.model {
-        findings.extend(choose_model(&mut document, name).err());
+        findings.extend(choose_model(&mut document, name, &request.endpoints).err());
     }
     let put = |entry: &Override| document.put(&entry.path, entry.value.clone(), &entry.argument);
     findings.extend(request.overrides.iter().map(put).filter_map(Result::err));
@@ -137,12 +141,13 @@ fn written(source: Option<&Source>, request: &Request) -> Result<Document, Vec<F
     if findings.is_empty() { Ok(document) } else { Err(findings) }
 }
 
-/// Leaves one model: the file's of that name, or else the policy of that name.
-fn choose_model(document: &mut Document, name: &str) -> Result<(), Finding> {
+/// Leaves one model: the file's of that name, or else one of that name at the endpoints, or else the policy of
+/// that name.
+fn choose_model(document: &mut Document, name: &str, endpoints: &[String]) -> Result<(), Finding> {
     let entries = document.table.get("models").and_then(Value::as_array);
     let named = |entry: &Value| {
         let of = |key: &str| entry.get(key).and_then(Value::as_str);
-        of("name").or_else(|| of("policy")) == Some(name)
+        of("name").or_else(|| of("policy")).or_else(|| of("model")) == Some(name)
     };
     if let Some(index) = entries.and_then(|entries| entries.iter().position(named)) {
         document.keep_only("models", index);
@@ -151,11 +156,25 @@ fn choose_model(document: &mut Document, name: &str) -> Result<(), Finding> {
         {
             entry.remove("share");
         }
-        return Ok(());
+    } else {
+        let key = if endpoints.is_empty() { "policy" } else { "name" };
+        let model = Table::from_iter([(key.to_owned(), Value::String(name.to_owned()))]);
+        let models = Value::Array(vec![Value::Table(model)]);
+        document.put("models", models, &format!("--model {name}"))?;
     }
-    let model = Table::from_iter([("policy".to_owned(), Value::String(name.to_owned()))]);
-    let models = Value::Array(vec![Value::Table(model)]);
-    document.put("models", models, &format!("--model {name}"))
+    choose_endpoints(document, endpoints)
+}
+
+/// Lets the one model answer at these addresses, where there are any.
+fn choose_endpoints(document: &mut Document, endpoints: &[String]) -> Result<(), Finding> {
+    let Some(first) = endpoints.first() else { return Ok(()) };
+    let argument = format!("--endpoint {first}");
+    let endpoint = |url: &String| {
+        Value::Table(Table::from_iter([("url".to_owned(), Value::String(url.clone()))]))
+    };
+    document.put("models.0.kind", OPENAI.into(), &argument)?;
+    let endpoints = endpoints.iter().map(endpoint).collect();
+    document.put("models.0.endpoints", Value::Array(endpoints), &argument)
 }
 
 /// Notes every secret, by the name of its key.
@@ -200,6 +219,8 @@ struct Draft {
     models: Vec<ResolvedModel>,
     backgrounds: Vec<ResolvedBackground>,
     population: Option<PopulationTable>,
+    budget: BudgetConfig,
+    bridge: BridgeTable,
 }
 
 impl Draft {
@@ -218,11 +239,15 @@ impl Draft {
         let population = tables.contains_key("population");
         let own = findings.take_table(&mut tables, "population");
         let population = population.then(|| findings.read(own, "population"));
+        let budget = findings.take_table(&mut tables, "budget");
+        let budget = words::budget(findings, budget);
+        let bridge = findings.take_table(&mut tables, "bridge");
+        let bridge = words::bridge(findings, bridge);
         let policies = scenario.map(Scenario::policies).unwrap_or_default();
         let models = read_models(findings, entries, &policies);
         let scenario = scenario?.clone();
         let prepared = prepare(findings, &scenario, settings, &models)?;
-        Some(Self { run, scenario, prepared, models, backgrounds, population })
+        Some(Self { run, scenario, prepared, models, backgrounds, population, budget, bridge })
     }
 
     /// Makes the people and sees whether the run fits into memory; nothing comes back where it does not.
@@ -239,6 +264,9 @@ impl Draft {
         }
         let mut footprint = self.footprint()?;
         check_population(findings, &self.run, footprint);
+        if !footprint.asks_in_words {
+            words::refuse_unasked(findings, self.scenario.name, &self.models);
+        }
         if !findings.list.is_empty() {
             return Ok(None);
         }
@@ -280,7 +308,7 @@ impl Draft {
         if let Some(people) = &people {
             cast.population = Some(people.clone());
         }
-        let Self { run, scenario, prepared, models, backgrounds, .. } = self;
+        let Self { run, scenario, prepared, models, backgrounds, budget, bridge, .. } = self;
         let config = ResolvedConfig {
             run: ResolvedRun {
                 scenario: run.scenario,
@@ -293,6 +321,7 @@ impl Draft {
             models,
             backgrounds,
             population,
+            budget,
         };
         let execution = Execution {
             threads: run.threads,
@@ -300,6 +329,7 @@ impl Draft {
             out: run.out,
             memory_max_gib: run.memory_max_gib,
             report: run.report,
+            bridge,
         };
         Resolved { config, execution, scenario, prepared, cast, people, footprint }
     }

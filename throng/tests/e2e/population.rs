@@ -114,12 +114,12 @@ fn a_run_takes_a_specification_and_groups_its_results() {
         groups,
         [
             "all",
-            "clerk",
-            "clerk · female",
-            "clerk · male",
-            "nurse",
-            "nurse · female",
-            "nurse · male"
+            "job:clerk",
+            "job:nurse",
+            "job_gender:clerk · female",
+            "job_gender:clerk · male",
+            "job_gender:nurse · female",
+            "job_gender:nurse · male"
         ]
     );
     assert_eq!(
@@ -169,8 +169,8 @@ fn models_answer_by_attribute_by_share_or_alone() {
     let by_share = round(&place, &["run", "run.toml", "--json", "--set", shares, "--run-id", "c"]);
     assert_eq!(by_share["groups"]["model:level-k"]["n"], 600);
     assert_ne!(
-        by_share["groups"]["model:level-k"]["mean"],
-        by_gender["groups"]["model:level-k"]["mean"]
+        by_share["groups"]["model:human-like"]["mean"],
+        by_gender["groups"]["model:human-like"]["mean"]
     );
     let alone =
         round(&place, &["run", "run.toml", "--json", "--model", "uniform", "--run-id", "d"]);
