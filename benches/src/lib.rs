@@ -21,7 +21,7 @@ pub fn guessing_game(agents: u64, policy: &str, threads: usize) -> Simulation {
     let mut sim = Simulation::new(settings).expect("the population can exist");
     (prepared.insert)(&mut sim);
     let models = vec![("bench".to_owned(), Share(1.0))];
-    sim.populate(Cast { models, backgrounds: Vec::new() });
+    sim.populate(Cast { models, ..Cast::default() });
     scenario.build(&mut sim);
     sim
 }

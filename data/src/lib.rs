@@ -55,7 +55,7 @@ pub use manifest::{
     RunStatus,
 };
 pub use prompts::{PromptLog, PromptMessage, PromptStorage, ROLES_MAX, find_prompt};
-pub use read::Projection;
+pub use read::{Projection, read_parts};
 pub use round_writer::{ROUNDS_WAITING_MAX, RoundWriter};
 pub use rules::{
     AGENT, ANSWERED, FAILED_PREFIX, GROUP, GROUP_BY, NOT_ASKED, ROUND, STATUS, WHOLE_POPULATION,

@@ -30,6 +30,15 @@ pub enum Projection<'a> {
     Columns(&'a [&'a str]),
 }
 
+/// Reads the files of one table, one after the other.
+///
+/// # Errors
+/// [`Error::Io`] where one cannot be opened, [`Error::Corrupt`] where it is not what the schema says, whatever
+/// bytes it holds.
+pub fn read_parts(paths: &[PathBuf], schema: &TableSchema) -> Result<Table> {
+    read_files(paths, schema, None, Projection::All)
+}
+
 /// Reads files of the table `schema` one after the other: all rows, or those that are wanted.
 ///
 /// # Errors

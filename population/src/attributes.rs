@@ -10,7 +10,7 @@ use crate::stage::{CATEGORIES_MAX, GroupPlan, Kind, Lookup, Planned, Target};
 use crate::tables::SUM_SLACK;
 
 /// Names of columns that the tables of a run need for themselves.
-const RESERVED: [&str; 5] = ["agent", "background", "model", "round", "status"];
+const RESERVED: [&str; 6] = ["agent", "background", "background_name", "model", "round", "status"];
 /// Most members of a group.
 const MEMBERS_MAX: u32 = 10_000;
 
@@ -148,9 +148,12 @@ fn check_categories(planner: &mut Planner<'_>, categories: &[Category], key: &st
 fn check_sum(planner: &mut Planner<'_>, shares: &[f64], key: &str) {
     let sum: f64 = shares.iter().sum();
     if !shares.is_empty()
-        && shares.iter().all(|share| share.is_finite())
+        // One that is no share has been noted itself.
+        && shares.iter().all(|share| share.is_finite() && *share >= 0.0)
         && (sum - 1.0).abs() > SUM_SLACK
     {
+        // Ten digits hide how computers add decimals.
+        let sum = (sum * 1e10).round_ties_even() / 1e10;
         let hint = if sum > 0.0 {
             format!("divide each by {sum}, or mend the wrong one")
         } else {

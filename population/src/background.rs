@@ -8,7 +8,7 @@ use crate::expression::describe;
 use crate::problem::{Error, Problem, Result};
 use crate::sample::{Sample, Sampler, Values};
 use crate::source::Source;
-use crate::spec::Spec;
+use crate::spec::{Spec, Wording};
 
 /// Instructions that one background may take; a template that loops for ever ends here.
 const FUEL_MAX: u64 = 100_000;
@@ -66,17 +66,7 @@ impl Backgrounds {
     ) -> std::result::Result<Prepared, Problem> {
         let key = format!("background.{place}");
         let wording = &spec.backgrounds[place];
-        let (name, text) = match (&wording.text, &wording.file) {
-            (Some(text), None) => (key.clone(), text.clone()),
-            (None, Some(file)) => (file.clone(), source.text(file, &format!("{key}.file"))?),
-            _ => {
-                return Err(Problem::new(
-                    key,
-                    "a wording is a text or a file",
-                    "give `text` or `file`, not both",
-                ));
-            }
-        };
+        let (at, shown, text) = template_of(wording, &key, source)?;
         if !(wording.weight.is_finite() && wording.weight > 0.0) {
             return Err(Problem::new(
                 format!("{key}.weight"),
@@ -84,13 +74,13 @@ impl Backgrounds {
                 "give a number above 0",
             ));
         }
-        let name = format!("{name}#{place}");
+        let name = format!("{shown}#{place}");
         let refuse = |line: Option<usize>, message: String| {
-            let at = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+            let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
             let known: Vec<&str> = sampler.columns().map(|column| column.name).collect();
             Problem::new(
-                key.clone(),
-                format!("{at}{message}"),
+                at.clone(),
+                format!("template `{shown}`{line}: {message}"),
                 format!("attributes are {}", known.join(", ")),
             )
         };
@@ -172,7 +162,8 @@ impl Backgrounds {
             } else {
                 ""
             };
-            fail(format!("template `{}`{line}: {}{end}", wording.name, describe(&error)))
+            let shown = wording.name.rsplit_once('#').map_or("", |(shown, _)| shown);
+            fail(format!("template `{shown}`{line}: {}{end}", describe(&error)))
         })?;
         if text.len() > BACKGROUND_BYTES_MAX {
             return Err(fail(format!(
@@ -181,6 +172,26 @@ impl Backgrounds {
             )));
         }
         Ok(text.trim().to_owned())
+    }
+}
+
+/// The key under which a template stands, its name for messages, and its text.
+fn template_of(
+    wording: &Wording,
+    key: &str,
+    source: &Source,
+) -> std::result::Result<(String, String, String), Problem> {
+    match (&wording.text, &wording.file) {
+        (Some(text), None) => Ok((format!("{key}.text"), key.to_owned(), text.clone())),
+        (None, Some(file)) => {
+            let at = format!("{key}.file");
+            let text = source.text(file, &at)?;
+            Ok((at, file.clone(), text))
+        }
+        _ => {
+            let hint = "give `text` or `file`, not both";
+            Err(Problem::new(key, "a wording is a text or a file", hint))
+        }
     }
 }
 

@@ -2,23 +2,22 @@
 //!
 //! In reading order: a [`Spec`] says who the people are; a [`Sampler`] knows every one of them without storing
 //! any; a [`Report`] compares them with what was asked for; [`Backgrounds`] put them into words; and
-//! [`command`] is what `throng population` does.
+//! [`write_population`] makes a directory of them, which [`PopulationDir`] reads.
 //!
 //! Nothing here knows a world, a model or a socket.
 
 mod attributes;
 mod background;
 mod blocks;
-pub mod command;
 mod days;
 mod distribution;
 mod expression;
+mod files;
 mod fit;
 pub mod generate;
 mod groups;
 mod names;
 mod order;
-mod page;
 mod paper;
 mod plan;
 mod problem;
@@ -33,6 +32,7 @@ mod write;
 
 pub use background::{BACKGROUND_BYTES_MAX, Backgrounds};
 pub use distribution::POISSON_MEAN_MAX;
+pub use files::digest;
 pub use fit::{Fitted, MISS_MAX, Margin, Misfit, SWEEPS_MAX, TOLERANCE, fit};
 pub use paper::{PaperError, import_paper};
 pub use problem::{Error, Problem, Result};

@@ -20,6 +20,8 @@ pub struct PaperError {
     pub line: usize,
     /// The column, from 1.
     pub column: usize,
+    /// The place in bytes from the beginning of the text.
+    pub offset: usize,
     /// The line's text.
     pub text: String,
     /// What is wrong and what to do.
@@ -150,6 +152,7 @@ fn at(text: &str, offset: usize, message: String) -> PaperError {
     PaperError {
         line: before.matches('\n').count() + 1,
         column: text[start..offset].chars().count() + 1,
+        offset,
         text: line,
         message,
     }

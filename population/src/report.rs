@@ -356,6 +356,7 @@ impl Report {
                 margin.degrees_of_freedom,
                 margin.empty
             );
+            let _ = writeln!(text, "  {:<40} {:>14} {:>12}", "", "target", "achieved");
             for cell in margin.cells.iter().take(CELLS_SHOWN) {
                 let _ = writeln!(
                     text,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use throng_data::{Imported, import_table};
+use throng_data::{Imported, import_table, sha256_file, sha256_hex};
 
 use crate::problem::Problem;
 
@@ -52,6 +52,16 @@ impl Source {
         String::from_utf8(bytes).map_err(|error| {
             refuse(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
         })
+    }
+
+    /// SHA-256 of a file's bytes.
+    pub(crate) fn sha256(&self, file: &str) -> Result<String, Problem> {
+        if let Some((_, text)) = self.shipped.iter().find(|(name, _)| *name == file) {
+            return Ok(sha256_hex(text.as_bytes()));
+        }
+        let hint = "paths count from the specification";
+        let hashed = sha256_file(&self.path(file));
+        hashed.map(|(sha256, _)| sha256).map_err(|error| Problem::new("", error.to_string(), hint))
     }
 
     /// A CSV or Parquet table.

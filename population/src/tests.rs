@@ -508,42 +508,63 @@ fn wordings_are_drawn_per_agent_by_weight() {
 #[test]
 fn a_population_is_written_reported_and_read_back() {
     let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("people");
-    let command = command::PopulationCommand {
-        input: "education".to_owned(),
-        out: Some(out.clone()),
-        threads: 2,
-        ..command::PopulationCommand::default()
+    let out = folder.path().join("of/people");
+    let shipped = shipped("education").unwrap();
+    let (spec, source, pool) = (Spec::parse(shipped.text).unwrap(), shipped.source(), Pool::new(2));
+    let sampler = Sampler::new(&spec, &source, None, None, &pool).unwrap();
+    let write = || {
+        let page = |report: &Report| format!("<p>{}", report.size);
+        write_population(&out, &spec, &source, &sampler, &pool, &page)
     };
-    let report = command::run(&command).unwrap();
-    assert!(command::run(&command).is_err(), "a directory is never written twice");
+    let report = write().unwrap();
+    assert!(write().is_err(), "a directory is never written twice");
+    let left: Vec<_> = std::fs::read_dir(folder.path().join("of")).unwrap().collect();
+    assert_eq!(left.len(), 1, "nothing unfinished stays");
     let found = PopulationDir::open(&out).unwrap();
     assert_eq!(found.record.size, 1000);
-    let table = throng_data::import_table(&found.files().next().unwrap()).unwrap();
+    let names = ["agent", "education", "gender", "age_group", "age", "name", "background"];
+    let table = found.people().unwrap();
     assert_eq!(
-        table.names,
-        ["agent", "education", "gender", "age_group", "age", "name", "background"]
+        table.columns().iter().map(|column| column.name.as_str()).collect::<Vec<_>>(),
+        names
     );
-    assert_eq!(table.rows, 1000);
-    let html = std::fs::read_to_string(out.join("report/report.html")).unwrap();
-    assert!(html.matches("<svg").count() == 2 && !html.contains("http"), "{html}");
+    let sample = sampler.sample(0..1000, &pool).unwrap();
+    let texts = Backgrounds::new(&spec, &source, &sampler).unwrap();
+    let texts = texts.write(&sampler, &sample, &pool).unwrap();
+    for (row, text) in texts.iter().enumerate() {
+        assert_eq!(table.column("background").unwrap().values.text(row), Some(text.as_str()));
+    }
+    assert_eq!(std::fs::read_to_string(out.join("report/report.html")).unwrap(), "<p>1000");
     assert!(report.to_text().contains("largest miss 0.0"), "{}", report.to_text());
     std::fs::write(found.files().next().unwrap(), b"other bytes").unwrap();
     assert!(PopulationDir::open(&out).is_err());
 }
 
 #[test]
-fn missing_and_malformed_files_are_refused() {
+fn a_population_that_cannot_be_finished_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let check = |name: &str, bytes: &[u8]| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, bytes).unwrap();
-        command::load(path.to_str().unwrap()).unwrap_err().to_string()
-    };
-    assert!(command::load("gone.toml").unwrap_err().to_string().contains("gone.toml"));
-    assert!(check("a.toml", b"size = \xff").contains("UTF-8"));
-    assert!(check("b.toml", b"size = [").len() > 5);
-    assert!(check("c.json", b"{\n  \"total_num\": x}").contains("2 |"));
+    let (source, pool) = (Source::new("."), Pool::new(1));
+    let spec = Spec::parse(&two("[[background]]\ntext = \"{{ 1 / 0 }}\"\n")).unwrap();
+    let sampler = Sampler::new(&spec, &source, None, None, &pool).unwrap();
+    let out = folder.path().join("people");
+    let page = |_: &Report| String::new();
+    assert!(write_population(&out, &spec, &source, &sampler, &pool, &page).is_err());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_decides_the_people_decides_their_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Source::new(folder.path());
+    let spec = Spec::parse(&two("[[background]]\nfile = \"a.j2\"\n")).unwrap();
+    assert!(digest(&spec, &source, 5, 1).is_err(), "a file is missing");
+    std::fs::write(folder.path().join("a.j2"), "one").unwrap();
+    let first = digest(&spec, &source, 5, 1).unwrap();
+    assert_eq!(first, digest(&spec, &source, 5, 1).unwrap());
+    assert_ne!(first, digest(&spec, &source, 6, 1).unwrap());
+    assert_ne!(first, digest(&spec, &source, 5, 2).unwrap());
+    std::fs::write(folder.path().join("a.j2"), "two").unwrap();
+    assert_ne!(first, digest(&spec, &source, 5, 1).unwrap());
 }
 
 /// The digest of the people of each shipped population. It changes only when other people come out.
@@ -576,6 +597,7 @@ fn golden_digests_of_shipped_populations() {
 #[test]
 fn the_example_of_the_documentation_is_a_population() {
     let page = include_str!("../../docs/populations.md");
+    let (_, page) = page.split_once("## A complete example").unwrap();
     let (_, rest) = page.split_once("```toml\n").unwrap();
     let (text, _) = rest.split_once("```").unwrap();
     let spec = Spec::parse(text).unwrap();

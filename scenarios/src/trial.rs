@@ -29,7 +29,7 @@ impl Trial {
         (prepared.insert)(sim);
         let model = |(policy, _, share): &(&str, &str, f64)| ((*policy).to_owned(), Share(*share));
         let models = self.policies.iter().map(model).collect();
-        sim.populate(Cast { models, backgrounds: Vec::new() });
+        sim.populate(Cast { models, backgrounds: Vec::new(), population: None });
         self.scenario.build(sim);
     }
 

@@ -20,6 +20,7 @@ mod model;
 pub mod network;
 mod people;
 mod policy;
+mod population;
 pub mod prelude;
 mod questions;
 mod reply;
@@ -43,6 +44,7 @@ pub use minijinja::{Value as TemplateValue, context as template_values};
 pub use model::{ModelRef, ModelTable};
 pub use people::{Cast, People, Populate};
 pub use policy::{Chunk, Policies, Policy};
+pub use population::{Grouping, Groupings, PopulationError, PopulationPart, PopulationSource};
 pub use questions::{AskInWords, BridgeHandle, Calls, Halt, QuestionError, Questions, SharedText};
 pub use reply::{Cause, Reply};
 pub use scenario::{

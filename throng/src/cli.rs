@@ -11,6 +11,7 @@ mod list;
 pub(crate) mod output;
 mod plan;
 mod play_arguments;
+mod population;
 mod report;
 mod run;
 mod runs;
@@ -51,6 +52,7 @@ fn dispatch(command: Command, scenarios: &[Scenario], results: &Results) -> Resu
         Command::Status(arguments) => status::run(&arguments, results),
         Command::Report(arguments) => report::run(&arguments, results),
         Command::Verify(arguments) => verify::run(&arguments, results),
+        Command::Population(arguments) => population::run(&arguments, results),
         Command::Scenarios(arguments) => Ok(scenarios::run(&arguments, scenarios, results)),
         Command::Schema(arguments) => schema::run(&arguments, scenarios, results),
         Command::Completions(arguments) => Ok(completions::run(&arguments, results)),

@@ -13,6 +13,7 @@ pub mod config;
 mod figures;
 pub mod play;
 mod plot;
+mod population;
 mod watch;
 
 use std::process::ExitCode;

@@ -21,6 +21,7 @@ use throng_systems::engine::record::Table;
 use throng_systems::{Cast, Prepared, Scenario};
 
 use crate::config::{BridgeTable, ResolvedConfig};
+pub use crate::population::RunPeople;
 
 pub use rounds::play;
 pub use store::JournalStore;
@@ -36,6 +37,8 @@ pub struct Plan {
     pub prepared: Prepared,
     /// Who plays.
     pub cast: Cast,
+    /// The people, where the run has a population of its own.
+    pub people: Option<Arc<RunPeople>>,
     /// The name of the run's directory.
     pub run_id: String,
     /// The folder in which it is made.
@@ -169,6 +172,9 @@ pub enum PlayError {
     /// The run directory.
     #[error(transparent)]
     Data(#[from] throng_data::Error),
+    /// The people of the run cannot be made.
+    #[error(transparent)]
+    Population(#[from] throng_population::Error),
     /// The bridge to the models cannot start.
     #[error(transparent)]
     Bridge(#[from] throng_llm_bridge::StartError),

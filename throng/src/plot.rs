@@ -4,9 +4,11 @@
 //! lightness too (M. Okabe and K. Ito, "Color universal design", 2008).
 
 mod axis;
+mod margins;
 mod svg;
 mod terminal;
 
+pub(crate) use margins::{Margin, margin};
 pub(crate) use terminal::bars;
 
 use axis::Axis;

@@ -124,6 +124,7 @@ fn committed(agents: u64, rounds: u32, policy: &str, threads: usize) -> f64 {
         scenario: resolved.scenario,
         prepared: resolved.prepared,
         cast: resolved.cast,
+        people: resolved.people,
         run_id: "stress".to_owned(),
         out: folder.path().to_owned(),
         threads,

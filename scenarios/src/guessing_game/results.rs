@@ -87,23 +87,26 @@ type Players<'w, 's> = Query<
 type Row<'a> = (&'a [AgentId], &'a [ModelRef], &'a [Background], &'a [Reply<Guess>]);
 
 /// The group of a player, numbered from 0.
-type GroupOf<'a> = &'a (dyn Fn(ModelRef, Background) -> usize + Sync);
+type GroupOf<'a> = &'a (dyn Fn(AgentId, ModelRef, Background) -> usize + Sync);
 
-/// Announces target and winning number, and writes a row for everyone, each model and each background.
+/// Announces target and winning number, and writes a row for everyone, each model, each background and each
+/// group of the population.
 pub(super) fn resolve(
-    (pool, mesh, models, backgrounds): (Res<Pool>, Res<Mesh>, Res<ModelTable>, Res<Backgrounds>),
+    (pool, mesh): (Res<Pool>, Res<Mesh>),
+    (models, backgrounds): (Res<ModelTable>, Res<Backgrounds>),
+    groupings: Res<Groupings>,
     mut news: ResMut<News>,
     mut summaries: ResMut<Summaries>,
     players: Players,
 ) -> Result<(), BevyError> {
     let game = Game { pool: &pool, mesh: &mesh, players: &players };
-    let everyone: GroupOf = &|_, _| 0;
+    let everyone: GroupOf = &|_, _, _| 0;
     let tallies = game.tally(&news.rules, 1, everyone)?;
     let outcome = Outcome::of(&news.rules, &tallies[0].cells);
     let mut add = |by: &str,
                    names: &[String],
                    tallies: &[Tally],
-                   group_of|
+                   group_of: GroupOf<'_>|
      -> Result<(), MeshError> {
         let firsts = game.first_winners(&outcome, names.len(), group_of)?;
         for ((name, tally), first) in names.iter().zip(tallies).zip(firsts) {
@@ -113,15 +116,21 @@ pub(super) fn resolve(
     };
     add(EVERYONE, &[EVERYONE.to_owned()], &tallies, everyone)?;
     if models.names.len() > 1 {
-        let group_of: GroupOf = &|model, _| usize::from(model.0);
+        let group_of: GroupOf = &|_, model, _| usize::from(model.0);
         let names = &models.names;
         add("model", names, &game.tally(&news.rules, names.len(), group_of)?, group_of)?;
     }
     if backgrounds.len() > 1 {
-        let group_of: GroupOf = &|_, background| background.0 as usize;
+        let group_of: GroupOf = &|_, _, background| background.0 as usize;
         let names: Vec<_> = backgrounds.names().map(str::to_owned).collect();
         let tallies = game.tally(&news.rules, names.len(), group_of)?;
         add("background_name", &names, &tallies, group_of)?;
+    }
+    for grouping in groupings.iter() {
+        let group_of = |agent, _: ModelRef, _: Background| groupings.group_of(grouping, agent);
+        let names = &grouping.names;
+        let tallies = game.tally(&news.rules, names.len(), &group_of)?;
+        add(&grouping.by, names, &tallies, &group_of)?;
     }
     news.means.push(outcome.mean.unwrap_or(f64::NAN));
     news.targets.push(outcome.target.unwrap_or(f64::NAN));
@@ -146,22 +155,17 @@ impl Game<'_, '_, '_> {
     ) -> Result<Vec<Tally>, MeshError> {
         let empty = Groups::new(groups, &Tally::new(rules));
         let mut total = empty.clone();
-        for (_, models, backgrounds, replies) in
-            self.players.contiguous_iter().expect("players lie in tables")
-        {
-            let rows = (models, backgrounds, replies);
-            let part =
-                reduce(self.pool, rows, &empty, |tallies, (models, backgrounds, replies)| {
-                    if groups == 1 {
-                        return tallies.group(0).add(replies);
-                    }
-                    for ((model, background), reply) in models.iter().zip(backgrounds).zip(replies)
-                    {
-                        let group = group_of(*model, *background);
-                        tallies.group(group).add(std::slice::from_ref(reply));
-                    }
-                });
-            total.merge(&part);
+        for rows in self.players.contiguous_iter().expect("players lie in tables") {
+            let fold = |tallies: &mut Groups<Tally>, (ids, models, backgrounds, replies): Row| {
+                if groups == 1 {
+                    return tallies.group(0).add(replies);
+                }
+                for (place, reply) in replies.iter().enumerate() {
+                    let group = group_of(ids[place], models[place], backgrounds[place]);
+                    tallies.group(group).add(std::slice::from_ref(reply));
+                }
+            };
+            total.merge(&reduce(self.pool, rows, &empty, fold));
         }
         Ok(self.mesh.total(total)?.iter().cloned().collect())
     }
@@ -183,7 +187,7 @@ impl Game<'_, '_, '_> {
                     let block = start..(start + BLOCK).min(replies.len());
                     if replies[block.clone()].iter().any(|reply| outcome.wins(*reply)) {
                         for place in block.filter(|place| outcome.wins(replies[*place])) {
-                            let group = group_of(models[place], backgrounds[place]);
+                            let group = group_of(ids[place], models[place], backgrounds[place]);
                             winners.group(group).add(ids[place], ());
                         }
                     }

@@ -20,6 +20,7 @@ fn cast() -> Cast {
             ("economist".to_owned(), "You are an economist.".to_owned(), Share(0.5)),
             ("artist".to_owned(), "You are an artist.".to_owned(), Share(0.5)),
         ],
+        population: None,
     }
 }
 
@@ -149,7 +150,11 @@ fn variants_of_the_question_are_worded_as_the_settings_say() {
     let rules = Rules { thinking: Thinking::StepByStep, note: Note::Rational, ..Rules::default() };
     sim.insert_resource(rules)
         .insert_resource(Policies::<policy::Policy> { entries: Vec::new() })
-        .populate(Cast { models: vec![("m".to_owned(), Share(1.0))], backgrounds: Vec::new() })
+        .populate(Cast {
+            models: vec![("m".to_owned(), Share(1.0))],
+            backgrounds: Vec::new(),
+            population: None,
+        })
         .add(guessing_game);
     sim.start().unwrap();
     let text = scenario().preview(&mut sim, AgentId(3)).unwrap();
@@ -197,9 +202,7 @@ fn scripted_game_with(settings: toml::Table, answers: &[&str], players: u64) -> 
     let bridge = Bridge::start(config, Arc::new(MemoryStore::default())).unwrap();
     let handle = throng_systems::BridgeHandle::new(Arc::new(bridge), vec![Some(0), None]);
     let models = vec![("words".to_owned(), Share(0.5)), ("policy".to_owned(), Share(0.5))];
-    sim.insert_resource(handle)
-        .populate(Cast { models, backgrounds: Vec::new() })
-        .add(guessing_game);
+    sim.insert_resource(handle).populate(Cast { models, ..Cast::default() }).add(guessing_game);
     sim
 }
 

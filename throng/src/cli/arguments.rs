@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    check, completions, doctor, list, plan, report, run, scenarios, schema, serve_mock, status,
-    verify,
+    check, completions, doctor, list, plan, population, report, run, scenarios, schema, serve_mock,
+    status, verify,
 };
 
 const EXAMPLES: &str = "\
@@ -52,6 +52,8 @@ pub(super) enum Command {
     Report(report::ReportArguments),
     /// Hash, count and derive everything in a run again
     Verify(verify::VerifyArguments),
+    /// Build, check and describe a population
+    Population(population::PopulationArguments),
     /// List the scenarios with their settings and policies
     Scenarios(scenarios::ScenariosArguments),
     /// Print the JSON schema of configurations, for editors

@@ -11,7 +11,7 @@ use throng_systems::engine::EngineError;
 
 use super::exit::Exit;
 use super::output::note;
-use crate::config::{ConfigError, ResolveError};
+use crate::config::{ConfigError, Refused, ResolveError};
 use crate::play::PlayError;
 
 /// Why a command failed.
@@ -32,6 +32,9 @@ pub(crate) enum Failure {
     /// A run directory.
     #[error(transparent)]
     Data(#[from] throng_data::Error),
+    /// A population that cannot be made or written.
+    #[error(transparent)]
+    Population(#[from] throng_population::Error),
     /// The results could not be written.
     #[error("the results cannot be written: {0}")]
     Output(io::Error),
@@ -64,11 +67,21 @@ impl From<ResolveError> for Failure {
     }
 }
 
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Config(error) => Self::Config(error),
+            Refused::System(error) => Self::Population(error),
+        }
+    }
+}
+
 impl From<PlayError> for Failure {
     fn from(error: PlayError) -> Self {
         match error {
             PlayError::Engine(error) => Self::Engine(error),
             PlayError::Data(error) => Self::Data(error),
+            PlayError::Population(error) => Self::Population(error),
             PlayError::WorldLost => Self::WorldLost,
             PlayError::Bridge(error) => Self::Bridge(error),
             PlayError::Service(error) => Self::Service(error),

@@ -53,12 +53,13 @@ pub(super) fn run(
 }
 
 fn plan(resolved: Resolved, run_id: RunId) -> Plan {
-    let Resolved { config, execution, scenario, prepared, cast, .. } = resolved;
+    let Resolved { config, execution, scenario, prepared, cast, people, .. } = resolved;
     Plan {
         config,
         scenario,
         prepared,
         cast,
+        people,
         run_id: run_id.to_string(),
         out: execution.out,
         threads: execution.threads,

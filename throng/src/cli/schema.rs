@@ -8,11 +8,14 @@ use super::failure::Failure;
 use super::output::Results;
 use crate::config::{ConfigError, schema};
 
+/// What asks for the schema of a population's specification.
+const POPULATION: &str = "population";
+
 /// Arguments of `throng schema`.
 #[derive(Args, Debug)]
 pub(super) struct SchemaArguments {
-    /// Of this scenario only
-    #[arg(value_name = "SCENARIO")]
+    /// Of this scenario only, or `population` for the specification of a population
+    #[arg(value_name = "SCENARIO|population")]
     scenario: Option<String>,
 }
 
@@ -24,6 +27,7 @@ pub(super) fn run(
 ) -> Result<Exit, Failure> {
     let schema = match &arguments.scenario {
         None => schema(scenarios),
+        Some(name) if name == POPULATION => throng_population::Spec::schema().to_value(),
         Some(name) => {
             let found = scenarios.iter().find(|scenario| scenario.name == name);
             let found = found.ok_or_else(|| ConfigError::unknown_scenario(name, scenarios))?;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
@@ -67,6 +68,13 @@ impl ConfigError {
 
     pub(super) fn of(finding: Finding) -> Self {
         Self::new(None, vec![finding])
+    }
+
+    /// What a flag would have written is there already.
+    pub(crate) fn exists(flag: &str, path: &Path) -> Self {
+        let place = Place::Argument(format!("{flag} {}", path.display()));
+        let hint = "give a path at which there is nothing: nothing is ever written over";
+        Self::of(Finding::new(place, "the directory exists already").hint(hint))
     }
 
     /// There is no such scenario.

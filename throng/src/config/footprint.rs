@@ -53,6 +53,17 @@ impl Footprint {
     }
 }
 
+impl Footprint {
+    /// With so many bytes more for each agent.
+    pub(super) const fn with(self, bytes: u64, agents: u64) -> Self {
+        Self {
+            bytes_per_agent: self.bytes_per_agent + bytes,
+            memory: self.memory.saturating_add(bytes.saturating_mul(agents)),
+            ..self
+        }
+    }
+}
+
 /// A started world of the first `some` agents of a population.
 ///
 /// # Errors

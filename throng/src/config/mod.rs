@@ -2,7 +2,7 @@
 //!
 //! In reading order: `source` reads a file, `document` parses it and keeps places, `overrides` come from the
 //! command line, `tables` say which keys there are, `typed` reads them, `cast` reads who plays, `words` those who
-//! answer in words, `resolve` checks what it
+//! answer in words, `population` finds people of their own, whose specification `spec_file` reads, `resolve` checks what it
 //! all means, `footprint` estimates memory, `diagnostic` shows what is wrong, `schema` tells editors.
 
 mod cast;
@@ -10,11 +10,13 @@ mod diagnostic;
 mod document;
 pub(crate) mod footprint;
 mod overrides;
+mod population;
 mod resolve;
 mod schema;
 mod secrets;
 mod shares;
 mod source;
+mod spec_file;
 mod suggest;
 mod tables;
 #[cfg(test)]
@@ -25,9 +27,11 @@ mod words;
 pub use diagnostic::{ConfigError, Finding, Place};
 pub use footprint::{Footprint, bytes_in_words};
 pub use overrides::Override;
+pub use population::{GROUPINGS_MAX, GROUPS_MAX, Group, ModelsTable, ResolvedPopulation};
 pub use resolve::{Request, ResolveError, Resolved, Target, resolve};
 pub use schema::schema;
 pub use source::FILE_BYTES_MAX;
+pub(crate) use spec_file::{Refused, SpecFile};
 pub use tables::{
     Answers, BACKGROUNDS_MAX, BridgeTable, Execution, MODELS_MAX, NAME_CHARS_MAX,
     ResolvedBackground, ResolvedConfig, ResolvedModel, ResolvedRun, THREADS_MAX,

@@ -1,11 +1,12 @@
 //! From what was written to what is meant: defaults filled in, and everything that makes no sense refused at once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use thiserror::Error;
 use throng_data::{ROUND_MAX, SHARD_MAX};
 use throng_llm_bridge::BudgetConfig;
-use throng_systems::engine::{BLOCK, EngineError, POPULATION_MAX};
+use throng_systems::engine::{BLOCK, EngineError, POPULATION_MAX, Pool};
 use throng_systems::{Cast, Prepared, Scenario, Share};
 use toml::{Table, Value};
 
@@ -14,6 +15,7 @@ use super::diagnostic::{ConfigError, Finding};
 use super::document::Document;
 use super::footprint::{Footprint, bytes_in_words, memory_available};
 use super::overrides::Override;
+use super::population::{self, PopulationTable, ResolvedPopulation};
 use super::secrets::{holds_secret, is_secret_key};
 use super::source::Source;
 use super::tables::{
@@ -22,9 +24,11 @@ use super::tables::{
 };
 use super::typed::Findings;
 use super::{suggest, words};
+use crate::population::RunPeople;
 
 /// The tables of a configuration.
-const TABLES: [&str; 6] = ["run", "scenario", "models", "backgrounds", "budget", "bridge"];
+const TABLES: [&str; 7] =
+    ["run", "scenario", "models", "backgrounds", "population", "budget", "bridge"];
 
 /// What a run begins from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +65,8 @@ pub struct Resolved {
     pub prepared: Prepared,
     /// Who plays.
     pub cast: Cast,
+    /// The people, where the run has a population of its own.
+    pub people: Option<Arc<RunPeople>>,
     /// What it takes.
     pub footprint: Footprint,
 }
@@ -98,8 +104,15 @@ pub fn resolve(request: &Request, scenarios: &[Scenario]) -> Result<Resolved, Re
     let Some(draft) = draft.filter(|_| findings.list.is_empty()) else {
         return Err(wrong(findings.list).into());
     };
-    let resolved = draft.finish(&mut findings)?;
-    if findings.list.is_empty() { Ok(resolved) } else { Err(wrong(findings.list).into()) }
+    let base = match &request.target {
+        Target::File(path) => path.parent().unwrap_or(Path::new("")),
+        Target::Scenario(_) => Path::new(""),
+    };
+    let resolved = draft.finish(&mut findings, base)?;
+    match resolved.filter(|_| findings.list.is_empty()) {
+        Some(resolved) => Ok(resolved),
+        None => Err(wrong(findings.list).into()),
+    }
 }
 
 /// The file with the arguments over it, without secrets.
@@ -118,6 +131,12 @@ fn written(source: Option<&Source>, request: &Request) -> Result<Document, Vec<F
     }
     let put = |entry: &Override| document.put(&entry.path, entry.value.clone(), &entry.argument);
     findings.extend(request.overrides.iter().map(put).filter_map(Result::err));
+    if let Some(name) = &request.model
+        && document.table.get("population").is_some_and(Value::is_table)
+    {
+        let argument = format!("--model {name}");
+        findings.extend(document.put("population.assigns_models", false.into(), &argument).err());
+    }
     refuse_secrets(&document, &document.table, "", &mut findings);
     if findings.is_empty() { Ok(document) } else { Err(findings) }
 }
@@ -199,6 +218,7 @@ struct Draft {
     prepared: Prepared,
     models: Vec<ResolvedModel>,
     backgrounds: Vec<ResolvedBackground>,
+    population: Option<PopulationTable>,
     budget: BudgetConfig,
     bridge: BridgeTable,
 }
@@ -216,6 +236,9 @@ impl Draft {
         let entries = findings.take_tables(&mut tables, "models");
         let backgrounds = findings.take_tables(&mut tables, "backgrounds");
         let backgrounds = read_backgrounds(findings, backgrounds);
+        let population = tables.contains_key("population");
+        let own = findings.take_table(&mut tables, "population");
+        let population = population.then(|| findings.read(own, "population"));
         let budget = findings.take_table(&mut tables, "budget");
         let budget = words::budget(findings, budget);
         let bridge = findings.take_table(&mut tables, "bridge");
@@ -224,25 +247,68 @@ impl Draft {
         let models = read_models(findings, entries, &policies);
         let scenario = scenario?.clone();
         let prepared = prepare(findings, &scenario, settings, &models)?;
-        Some(Self { run, scenario, prepared, models, backgrounds, budget, bridge })
+        Some(Self { run, scenario, prepared, models, backgrounds, population, budget, bridge })
     }
 
-    /// Sees whether the run fits into memory.
-    fn finish(self, findings: &mut Findings<'_>) -> Result<Resolved, EngineError> {
-        let Self { run, scenario, prepared, models, backgrounds, budget, bridge } = self;
-        let cast = Cast {
-            models: models.iter().map(|model| (model.name.clone(), Share(model.share))).collect(),
-            backgrounds: backgrounds
-                .iter()
-                .map(|entry| (entry.name.clone(), entry.text.clone(), Share(entry.share)))
-                .collect(),
-        };
-        let of = (run.agents.min(POPULATION_MAX), run.rounds);
-        let footprint = Footprint::measure(&scenario, &prepared, &cast, of, run.threads)?;
-        check_population(findings, &run, footprint);
-        if !footprint.asks_in_words {
-            words::refuse_unasked(findings, scenario.name, &models);
+    /// Makes the people and sees whether the run fits into memory; nothing comes back where it does not.
+    fn finish(
+        mut self,
+        findings: &mut Findings<'_>,
+        base: &Path,
+    ) -> Result<Option<Resolved>, ResolveError> {
+        let table = self.population.take();
+        let opened = table.map(|table| population::open(findings, table, base)).transpose()?;
+        if let Some(opened) = opened.as_ref().and_then(Option::as_ref) {
+            self.run.agents = opened.agents;
+            check_run(findings, &self.run);
         }
+        let mut footprint = self.footprint()?;
+        check_population(findings, &self.run, footprint);
+        if !footprint.asks_in_words {
+            words::refuse_unasked(findings, self.scenario.name, &self.models);
+        }
+        if !findings.list.is_empty() {
+            return Ok(None);
+        }
+        let pool = Pool::new(self.run.threads);
+        let made = opened.flatten();
+        let made = made
+            .map(|opened| opened.load(findings, &mut self.models, &self.backgrounds, &pool))
+            .transpose()?;
+        if let Some((people, _)) = &made {
+            let bytes = population::bytes_per_agent(people, &pool)?;
+            footprint = footprint.with(bytes, self.run.agents);
+            check_population(findings, &self.run, footprint);
+        }
+        Ok(Some(self.resolved(made, footprint)))
+    }
+
+    /// What the run takes without people of its own.
+    fn footprint(&self) -> Result<Footprint, EngineError> {
+        let of = (self.run.agents.min(POPULATION_MAX), self.run.rounds);
+        Footprint::measure(&self.scenario, &self.prepared, &self.cast(), of, self.run.threads)
+    }
+
+    fn cast(&self) -> Cast {
+        let models = self.models.iter().map(|model| (model.name.clone(), Share(model.share)));
+        let background = |entry: &ResolvedBackground| {
+            (entry.name.clone(), entry.text.clone(), Share(entry.share))
+        };
+        let backgrounds = self.backgrounds.iter().map(background);
+        Cast { models: models.collect(), backgrounds: backgrounds.collect(), population: None }
+    }
+
+    fn resolved(
+        self,
+        made: Option<(Arc<RunPeople>, ResolvedPopulation)>,
+        footprint: Footprint,
+    ) -> Resolved {
+        let mut cast = self.cast();
+        let (people, population) = made.unzip();
+        if let Some(people) = &people {
+            cast.population = Some(people.clone());
+        }
+        let Self { run, scenario, prepared, models, backgrounds, budget, bridge, .. } = self;
         let config = ResolvedConfig {
             run: ResolvedRun {
                 scenario: run.scenario,
@@ -254,6 +320,7 @@ impl Draft {
             scenario: prepared.resolved.clone(),
             models,
             backgrounds,
+            population,
             budget,
         };
         let execution = Execution {
@@ -264,7 +331,7 @@ impl Draft {
             report: run.report,
             bridge,
         };
-        Ok(Resolved { config, execution, scenario, prepared, cast, footprint })
+        Resolved { config, execution, scenario, prepared, cast, people, footprint }
     }
 }
 

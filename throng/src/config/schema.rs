@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use throng_llm_bridge::{BudgetConfig, ModelConfig};
 use throng_systems::Scenario;
 
+use super::population::PopulationTable;
 use super::tables::{BackgroundTable, BridgeTable, ModelTable, OPENAI, RunTable, SCRIPTED};
 use super::words::ShareTable;
 
@@ -17,6 +18,7 @@ pub fn schema(scenarios: &[Scenario]) -> Value {
     run["properties"]["scenario"]["enum"] = json!(names);
     run["required"] = json!(["scenario"]);
     let background = embedded(schema_for!(BackgroundTable), "background", &mut definitions);
+    let population = embedded(schema_for!(PopulationTable), "population", &mut definitions);
     let budget = embedded(schema_for!(BudgetConfig), "budget", &mut definitions);
     let bridge = embedded(schema_for!(BridgeTable), "bridge", &mut definitions);
     let mut root = json!({
@@ -30,6 +32,7 @@ pub fn schema(scenarios: &[Scenario]) -> Value {
             "scenario": { "type": "object" },
             "models": { "type": "array", "items": { "type": "object" } },
             "backgrounds": { "type": "array", "items": background },
+            "population": population,
             "budget": budget,
             "bridge": bridge,
         },

@@ -23,35 +23,47 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Reads a file.
+    /// Reads a configuration.
     ///
     /// # Errors
     /// When it cannot be read, is longer than [`FILE_BYTES_MAX`] or is not UTF-8.
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let hint = "give the path of a TOML file or the name of a scenario";
+        Self::read_as("configuration", path, FILE_BYTES_MAX, hint)
+    }
+
+    /// Reads a file that is called `what`; `hint` says what to give where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read, is longer than `bytes_max` or is not UTF-8.
+    pub(super) fn read_as(
+        what: &str,
+        path: &Path,
+        bytes_max: u64,
+        hint: &str,
+    ) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
         let refuse = |message: String, hint: &str| {
             ConfigError::of(Finding::new(Place::Argument(name.clone()), message).hint(hint))
         };
         let unreadable = |error: std::io::Error| {
-            let message = format!("the configuration cannot be read: {error}");
-            refuse(message, "give the path of a TOML file or the name of a scenario")
+            let message = format!("the {what} cannot be read: {error}");
+            refuse(message, hint)
         };
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(unreadable)?;
         // One byte more than allowed tells a file that is too long from one that just fits.
-        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.len() as u64 > FILE_BYTES_MAX {
-            let message = format!("the configuration is longer than {} KiB", FILE_BYTES_MAX >> 10);
-            return Err(refuse(
-                message,
-                "a configuration is a page or two: is this the right file?",
-            ));
+        file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > bytes_max {
+            let message = format!("the {what} is longer than {} KiB", bytes_max >> 10);
+            let hint = format!("a {what} is a page or two: is this the right file?");
+            return Err(refuse(message, &hint));
         }
         let text = String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             let before = String::from_utf8_lossy(&error.as_bytes()[..at]);
             let line = before.matches('\n').count() + 1;
-            let message = format!("the configuration is not UTF-8: byte {at}, in line {line}");
+            let message = format!("the {what} is not UTF-8: byte {at}, in line {line}");
             refuse(message, "save the file as UTF-8 text")
         })?;
         Ok(Self::new(name, text))

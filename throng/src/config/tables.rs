@@ -8,6 +8,8 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use throng_llm_bridge::{BridgeConfig, BudgetConfig, ModelConfig};
 
+use super::population::ResolvedPopulation;
+
 /// Models of a run.
 pub const MODELS_MAX: usize = 64;
 /// Backgrounds of a run; who needs more describes a population in a table.
@@ -134,6 +136,9 @@ pub struct ResolvedConfig {
     /// What may be spent on models.
     #[serde(skip_serializing_if = "is_unbounded")]
     pub budget: BudgetConfig,
+    /// Where the agents come from, if they are more than models and backgrounds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub population: Option<ResolvedPopulation>,
 }
 
 fn is_unbounded(budget: &BudgetConfig) -> bool {

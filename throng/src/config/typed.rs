@@ -147,7 +147,7 @@ fn described(schema: &Schema, key: &str) -> String {
 }
 
 /// A type error without the names that Rust gives to types.
-fn in_words(message: &str) -> String {
+pub(super) fn in_words(message: &str) -> String {
     let words = [
         ("expected u64", "expected a whole number of at least 0"),
         ("expected u32", "expected a whole number from 0 to 4294967295"),

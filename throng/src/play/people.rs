@@ -6,12 +6,13 @@ use throng_systems::{Cast, People};
 use super::PlayError;
 use super::columns::agent_column;
 
-/// A row for each agent, in agent order.
-pub(super) fn table(cast: &Cast, people: &People) -> Result<Table, PlayError> {
+/// A row for each agent, in agent order, with the columns that only the run's own population has.
+pub(super) fn table(cast: &Cast, people: &People, own: Vec<Column>) -> Result<Table, PlayError> {
     let mut columns = vec![agent_column(people.models.len()), models(cast, people)];
     if !cast.backgrounds.is_empty() {
         columns.extend(backgrounds(cast, people));
     }
+    columns.extend(own);
     Ok(Table::new("people", columns)?)
 }
 

@@ -1,5 +1,6 @@
 //! The worlds of a run in this process: one, or several ranges of the population on threads of their own.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -7,11 +8,11 @@ use throng_llm_bridge::{Stop, Totals};
 use throng_systems::engine::record::Table;
 use throng_systems::engine::reduce::Reduction;
 use throng_systems::engine::{
-    AgentRange, BLOCK, Digest, EngineError, Mesh, RoundRecord, Simulation, SimulationSettings,
+    AgentRange, BLOCK, Digest, EngineError, Mesh, Pool, RoundRecord, Simulation, SimulationSettings,
 };
 use throng_systems::{Accounting, BridgeHandle, Calls, Cast, Halt, People, Populate, Templates};
 
-use super::{Plan, PlayError, people};
+use super::{Plan, PlayError, RunPeople, people};
 
 /// A round of the whole population.
 pub(super) struct Played {
@@ -55,6 +56,8 @@ struct Seat {
 /// All worlds of a run, in the order of their ranges.
 pub(super) struct Worlds {
     cast: Cast,
+    own: Option<Arc<RunPeople>>,
+    threads: usize,
     /// The first world lives on the calling thread, which is all there is without shards.
     first: Simulation,
     others: Vec<Seat>,
@@ -71,7 +74,8 @@ impl Worlds {
         let first = worlds.next().ok_or(PlayError::WorldLost)??;
         let others =
             worlds.map(|world| Ok(Seat::new(world?))).collect::<Result<_, EngineError>>()?;
-        Ok(Self { cast: plan.cast.clone(), first, others })
+        let (cast, own) = (plan.cast.clone(), plan.people.clone());
+        Ok(Self { cast, own, threads: plan.threads, first, others })
     }
 
     /// Who the agents are.
@@ -85,7 +89,9 @@ impl Worlds {
                 all.backgrounds.extend(later.backgrounds);
             }
         }
-        people::table(&self.cast, &all)
+        let pool = Pool::new(self.threads);
+        let own = self.own.as_ref().map(|own| own.all_columns(&pool)).transpose()?;
+        people::table(&self.cast, &all, own.unwrap_or_default())
     }
 
     /// The texts of all prompt templates.

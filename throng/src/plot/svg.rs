@@ -38,6 +38,7 @@ impl Scale {
 #[derive(Debug)]
 pub(super) struct Svg {
     text: String,
+    width: f64,
     height: f64,
     left: f64,
     legend_at: f64,
@@ -46,20 +47,25 @@ pub(super) struct Svg {
 impl Svg {
     /// An empty picture with its title.
     pub(super) fn new(title: &str, about: &str, height: f64) -> Self {
+        Self::sized(title, about, (WIDTH, height), "")
+    }
+
+    /// An empty picture of a width of its own. On a page with others, `mark` tells its parts from theirs.
+    pub(super) fn sized(title: &str, about: &str, (width, height): (f64, f64), mark: &str) -> Self {
         let (title, about) = (escaped(title), escaped(about));
         let text = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
-             aria-labelledby=\"title about\" font-family=\"system-ui, sans-serif\" font-size=\"12\">\n\
-             <title id=\"title\">{title}</title>\n<desc id=\"about\">{about}</desc>\n\
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
+             aria-labelledby=\"title{mark} about{mark}\" font-family=\"system-ui, sans-serif\" font-size=\"12\">\n\
+             <title id=\"title{mark}\">{title}</title>\n<desc id=\"about{mark}\">{about}</desc>\n\
              <rect width=\"100%\" height=\"100%\" fill=\"#FFFFFF\"/>\n\
              <text x=\"20\" y=\"26\" font-size=\"16\" font-weight=\"600\">{title}</text>\n"
         );
-        Self { text, height, left: 60.0, legend_at: 20.0 }
+        Self { text, width, height, left: 60.0, legend_at: 20.0 }
     }
 
     /// Makes room for labels of this many letters on the left.
     pub(super) fn widen_left(&mut self, letters: usize) {
-        self.left = (letters as f64 * LETTER + 24.0).clamp(60.0, WIDTH / 2.0);
+        self.left = (letters as f64 * LETTER + 24.0).clamp(60.0, self.width / 2.0);
     }
 
     pub(super) const fn left(&self) -> f64 {
@@ -68,7 +74,7 @@ impl Svg {
 
     /// An axis from left to right.
     pub(super) const fn across(&self, axis: Axis) -> Scale {
-        Scale { axis, from: self.left, to: WIDTH - RIGHT }
+        Scale { axis, from: self.left, to: self.width - RIGHT }
     }
 
     /// An axis from bottom to top.
@@ -84,15 +90,15 @@ impl Svg {
             self.line(&[(x, bottom), (x, bottom + 5.0)], ("#444444", ""));
             self.text((x, bottom + 18.0), Anchor::Middle, &label(mark));
         }
-        self.line(&[(self.left, bottom), (WIDTH - RIGHT, bottom)], ("#444444", ""));
-        self.text(((self.left + WIDTH - RIGHT) / 2.0, bottom + 38.0), Anchor::Middle, name);
+        self.line(&[(self.left, bottom), (self.width - RIGHT, bottom)], ("#444444", ""));
+        self.text(((self.left + self.width - RIGHT) / 2.0, bottom + 38.0), Anchor::Middle, name);
     }
 
     /// Lines and numbers of an axis from bottom to top, with its name.
     pub(super) fn grid_up(&mut self, scale: &Scale, name: &str) {
         for mark in scale.axis.graduations() {
             let y = scale.place(mark);
-            self.line(&[(self.left, y), (WIDTH - RIGHT, y)], ("#DDDDDD", ""));
+            self.line(&[(self.left, y), (self.width - RIGHT, y)], ("#DDDDDD", ""));
             self.text((self.left - 8.0, y + 4.0), Anchor::End, &label(mark));
         }
         self.text((20.0, TOP - 8.0), Anchor::Start, name);
@@ -136,6 +142,12 @@ impl Svg {
         let x = self.legend_at;
         self.line(&[(x, 44.0), (x + 24.0, 44.0)], style);
         self.legend_name(name);
+    }
+
+    /// A smaller line below the title, where a legend would stand.
+    pub(super) fn subtitle(&mut self, text: &str) {
+        let text = escaped(text);
+        self.put(format_args!("<text x=\"20\" y=\"46\" fill=\"#444444\">{text}</text>"));
     }
 
     /// Explains an area.

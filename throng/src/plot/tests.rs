@@ -91,3 +91,15 @@ fn long_runs_are_sampled_from_the_first_to_the_last_round() {
     assert_eq!((places.len(), places[0], places[999]), (1_000, 0, 999_999));
     assert_eq!(sample(3), [0, 1, 2]);
 }
+
+#[test]
+fn a_margin_shows_counts_and_targets_of_any_size() {
+    let rows = |n: usize| (0..n).map(|row| (format!("<{row}>"), 10.0, row as u64)).collect();
+    for n in [0, 1, 3, 500] {
+        let plot = Margin { title: "a × b".to_owned(), about: "fits".to_owned(), rows: rows(n) };
+        let svg = margin(&plot, "-7");
+        assert_well_formed(&svg);
+        assert!(svg.contains("id=\"title-7\"") && svg.contains(&format!("of {n} categories")));
+        assert_eq!(svg.matches(SKY).count(), n.min(40));
+    }
+}

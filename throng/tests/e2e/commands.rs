@@ -19,7 +19,8 @@ fn the_schema_knows_every_table_and_points_nowhere() {
     let schema: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
     let tables: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
-    assert_eq!(tables, ["backgrounds", "bridge", "budget", "models", "run", "scenario"]);
+    let expected = ["backgrounds", "bridge", "budget", "models", "population", "run", "scenario"];
+    assert_eq!(tables, expected);
     assert!(schema["properties"]["scenario"]["properties"]["ratio"].is_object());
     points_nowhere(&ran.out);
     insta::assert_snapshot!("schema", ran.out);
@@ -37,6 +38,13 @@ fn points_nowhere(text: &str) {
         let path = reference.split('"').next().unwrap();
         assert!(!schema.pointer(&format!("/{path}")).unwrap().is_null(), "{path}");
     }
+}
+
+#[test]
+fn specifications_of_populations_have_a_schema() {
+    let ran = Place::new().run(&["schema", "population"]).done();
+    let schema: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert!(schema["properties"]["attribute"].is_object(), "{}", ran.out);
 }
 
 #[test]

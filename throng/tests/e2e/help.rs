@@ -8,6 +8,7 @@ fn every_command_explains_itself() {
         "run",
         "check",
         "list",
+        "population",
         "status",
         "report",
         "verify",

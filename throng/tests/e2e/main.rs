@@ -6,6 +6,7 @@ mod check;
 mod commands;
 mod help;
 mod models;
+mod population;
 mod recorded;
 mod run;
 

@@ -1,0 +1,8 @@
+//! Populations where commands and runs meet them: as a page to look at, and as the people of a run.
+
+mod page;
+mod people;
+
+pub(crate) use page::page;
+pub use people::RunPeople;
+pub(crate) use people::{MODEL, ModelsBy, Origin};

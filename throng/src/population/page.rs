@@ -1,0 +1,83 @@
+//! The report of a population as one HTML page with small pictures, which needs nothing from elsewhere.
+
+use std::fmt::Write as _;
+
+use throng_population::{MarginReport, Report};
+
+use crate::plot::{Margin, margin};
+
+const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:110rem;padding:0 1rem;color:#222;background:#fff}\
+main{display:grid;grid-template-columns:repeat(auto-fill,minmax(26rem,1fr));gap:1.5rem;align-items:start}\
+figure{margin:0;border:1px solid #ddd;border-radius:6px;overflow:hidden}svg{display:block;width:100%}\
+table{border-collapse:collapse;margin:2rem 0}th,td{padding:.25rem .9rem;text-align:right;border-bottom:1px solid #ddd}\
+th:first-child,td:first-child{text-align:left}.is{color:#0072B2}.goal{color:#D55E00}";
+
+/// The page.
+pub(crate) fn page(report: &Report) -> String {
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>Population</title>\n\
+         <style>{STYLE}</style>\n<h1>{} people</h1>\n\
+         <p>Seed {}. <span class=\"is\">Bars</span> are the people there are, \
+         <span class=\"goal\">marks</span> what was asked for. {}</p>\n",
+        report.size,
+        report.seed,
+        duplicates(report)
+    );
+    page.push_str("<main>\n");
+    for (place, of) in report.margins.iter().enumerate() {
+        page.push_str("<figure>\n");
+        page.push_str(&margin(&picture(of), &format!("-{place}")));
+        page.push_str("</figure>\n");
+    }
+    page.push_str("</main>\n");
+    numbers(&mut page, report);
+    page.push_str("</html>\n");
+    page
+}
+
+fn duplicates(report: &Report) -> String {
+    match report.alike {
+        Some(alike) => format!("{alike} people have another one like them in every attribute."),
+        None => "There are too many people to look for those alike.".to_owned(),
+    }
+}
+
+fn picture(of: &MarginReport) -> Margin {
+    let (condition, own) = of.attributes.split_at(of.given);
+    let given = match condition {
+        [] => String::new(),
+        attributes => format!(" given {}", attributes.join(", ")),
+    };
+    let kind = if of.declared { "" } else { ", against independence" };
+    let row = |cell: &throng_population::CellReport| {
+        (cell.categories.join(" · "), cell.target, cell.achieved)
+    };
+    Margin {
+        title: format!("{}{given}", own.join(" × ")),
+        about: format!(
+            "counts of {}{kind}: largest miss {:.1}, χ² {:.2} ({} df), {} empty",
+            of.of, of.largest_miss, of.chi_square, of.degrees_of_freedom, of.empty
+        ),
+        rows: of.cells.iter().map(row).collect(),
+    }
+}
+
+fn numbers(page: &mut String, report: &Report) {
+    if report.numbers.is_empty() {
+        return;
+    }
+    page.push_str(
+        "<table>\n<tr><th>number</th><th>target mean</th><th>mean</th><th>sd</th><th>least</th><th>largest</th></tr>\n",
+    );
+    for number in &report.numbers {
+        let target = number.target_mean.map_or("–".to_owned(), |mean| format!("{mean:.3}"));
+        // Names of attributes are letters, digits and `_`.
+        let _ = writeln!(
+            page,
+            "<tr><td>{}</td><td>{target}</td><td>{:.3}</td><td>{:.3}</td><td>{}</td><td>{}</td></tr>",
+            number.attribute, number.mean, number.sd, number.min, number.max
+        );
+    }
+    page.push_str("</table>\n");
+}
