@@ -3,6 +3,7 @@
 mod arguments;
 mod check;
 mod completions;
+mod diff;
 mod doctor;
 mod exit;
 mod failure;
@@ -19,6 +20,7 @@ mod scenarios;
 mod schema;
 mod serve_mock;
 mod status;
+mod story;
 mod verify;
 
 use std::process::ExitCode;
@@ -52,6 +54,8 @@ fn dispatch(command: Command, scenarios: &[Scenario], results: &Results) -> Resu
         Command::Status(arguments) => status::run(&arguments, results),
         Command::Report(arguments) => report::run(&arguments, results),
         Command::Verify(arguments) => verify::run(&arguments, results),
+        Command::Diff(arguments) => diff::run(&arguments, results),
+        Command::Story(arguments) => story::run(&arguments, results),
         Command::Population(arguments) => population::run(&arguments, results),
         Command::Scenarios(arguments) => Ok(scenarios::run(&arguments, scenarios, results)),
         Command::Schema(arguments) => schema::run(&arguments, scenarios, results),

@@ -24,6 +24,23 @@ pub(crate) enum Cell {
 }
 
 impl Cell {
+    /// The cell of a table of a run.
+    pub(crate) fn of_run(column: &throng_data::Column, row: usize) -> Self {
+        use throng_data::Values;
+        if !column.is_valid(row) {
+            return Self::Missing;
+        }
+        match &column.values {
+            Values::F32(values) => Self::Number(values[row].into()),
+            Values::F64(values) => Self::Number(values[row]),
+            Values::Bool(values) => Self::Flag(values[row]),
+            values => match values.integer(row) {
+                Some(whole) => Self::Whole(whole),
+                None => values.text(row).map_or(Self::Missing, |text| Self::Text(text.to_owned())),
+            },
+        }
+    }
+
     fn number(&self) -> Option<f64> {
         match self {
             Self::Whole(whole) => Some(*whole as f64),
@@ -32,7 +49,8 @@ impl Cell {
         }
     }
 
-    fn json(&self) -> Json {
+    /// The cell as JSON.
+    pub(crate) fn json(&self) -> Json {
         match self {
             Self::Missing => Json::Null,
             Self::Whole(whole) => Json::from(*whole),
@@ -66,8 +84,10 @@ impl Row {
     /// The rows of a committed round.
     pub(crate) fn of_run(table: &throng_data::Table) -> Vec<Self> {
         let row = |row| {
-            let cells =
-                table.columns().iter().map(|column| (column.name.clone(), read(column, row)));
+            let cells = table
+                .columns()
+                .iter()
+                .map(|column| (column.name.clone(), Cell::of_run(column, row)));
             Self::new(cells.collect())
         };
         (0..table.rows()).map(row).collect()
@@ -106,15 +126,20 @@ impl Row {
         self.cell(name).and_then(Cell::number)
     }
 
+    /// The finite numbers with their columns' names, in order.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.cells.iter().filter_map(|(name, cell)| Some((name.as_str(), cell.number()?)))
+    }
+
     /// The columns that are no bins of a histogram, in order.
     pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
         let names = self.cells.iter().map(|(name, _)| name.as_str());
-        names.filter(|name| !name.starts_with(BIN_PREFIX))
+        names.filter(|name| !is_bin(name))
     }
 
     /// The counts of the histogram, lowest bin first; none where the scenario has no histogram.
     pub(crate) fn bins(&self) -> Vec<u64> {
-        let bins = self.cells.iter().filter(|(name, _)| name.starts_with(BIN_PREFIX));
+        let bins = self.cells.iter().filter(|(name, _)| is_bin(name));
         bins.map(|(_, cell)| cell.number().map_or(0, whole)).collect()
     }
 
@@ -123,6 +148,11 @@ impl Row {
         let entries = self.cells.iter().map(|(name, cell)| (name.clone(), cell.json()));
         Json::Object(entries.collect::<Map<_, _>>())
     }
+}
+
+/// Whether a column is a bin of a histogram.
+pub(crate) fn is_bin(name: &str) -> bool {
+    name.starts_with(BIN_PREFIX)
 }
 
 /// A count that may have been written as a float.
@@ -151,23 +181,6 @@ fn cell(column: &Column, row: usize) -> Cell {
     }
 }
 
-fn read(column: &throng_data::Column, row: usize) -> Cell {
-    use throng_data::Values;
-    if !column.is_valid(row) {
-        return Cell::Missing;
-    }
-    match &column.values {
-        Values::I32(values) => Cell::Whole(values[row].into()),
-        Values::I32Repeat { value, .. } => Cell::Whole((*value).into()),
-        Values::I64(values) | Values::TimestampUs(values) => Cell::Whole(values[row]),
-        Values::I64Sequence { first, .. } => Cell::Whole(first.saturating_add_unsigned(row as u64)),
-        Values::F32(values) => Cell::Number(values[row].into()),
-        Values::F64(values) => Cell::Number(values[row]),
-        Values::Bool(values) => Cell::Flag(values[row]),
-        values => values.text(row).map_or(Cell::Missing, |text| Cell::Text(text.to_owned())),
-    }
-}
-
 /// A whole number with a comma every three digits.
 pub(crate) fn grouped(number: impl Into<i128>) -> String {
     let number = number.into();
@@ -192,6 +205,27 @@ pub(crate) fn grouped_whole(number: f64) -> String {
 /// A number for reading: three digits after the point below 1, else two.
 pub(crate) fn short(number: f64) -> String {
     if number.abs() < 1.0 { format!("{number:.3}") } else { format!("{number:.2}") }
+}
+
+/// A number with six significant digits, without zeros at its end.
+pub(crate) fn significant(number: f64) -> String {
+    const DIGITS: usize = 6;
+    let scientific = format!("{number:.0$e}", DIGITS - 1);
+    let exponent = scientific.split_once('e').and_then(|(_, e)| e.parse::<i32>().ok());
+    let trimmed = |text: String| {
+        if !text.contains('.') {
+            return text;
+        }
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    };
+    match (exponent, scientific.split_once('e')) {
+        (Some(-4..=15), _) => {
+            let after_point = exponent.map_or(0, |e| usize::try_from(5 - e).unwrap_or(0));
+            trimmed(format!("{number:.after_point$}"))
+        }
+        (_, Some((digits, exponent))) => format!("{}e{exponent}", trimmed(digits.to_owned())),
+        _ => scientific,
+    }
 }
 
 #[cfg(test)]
@@ -237,5 +271,8 @@ mod tests {
         assert_eq!(grouped(0), "0");
         assert_eq!(short(0.123_456), "0.123");
         assert_eq!(short(36.729), "36.73");
+        let numbers = [0.0, 25.0, -2.0 / 3.0, 1e6, 123_456.789, 2.5e-7, f64::NAN];
+        let shown = ["0", "25", "-0.666667", "1000000", "123457", "2.5e-7", "NaN"];
+        assert_eq!(numbers.map(significant), shown);
     }
 }

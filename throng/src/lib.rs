@@ -10,10 +10,12 @@ extern crate self as throng;
 
 mod cli;
 pub mod config;
+mod diff;
 mod figures;
 pub mod play;
 mod plot;
 mod population;
+mod story;
 mod watch;
 
 use std::process::ExitCode;

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    check, completions, doctor, list, plan, population, report, run, scenarios, schema, serve_mock,
-    status, verify,
+    check, completions, diff, doctor, list, plan, population, report, run, scenarios, schema,
+    serve_mock, status, story, verify,
 };
 
 const EXAMPLES: &str = "\
@@ -16,7 +16,7 @@ Examples:
 
 Exit codes:
   0    done
-  1    the run failed, or `verify` or `doctor` found something wrong
+  1    the run failed, `verify` or `doctor` found something wrong, or the runs of `diff` differ
   2    the arguments or the configuration are wrong
   3    more replies failed than allowed; every committed round is intact
   4    a budget is used up; every committed round is intact
@@ -52,6 +52,10 @@ pub(super) enum Command {
     Report(report::ReportArguments),
     /// Hash, count and derive everything in a run again
     Verify(verify::VerifyArguments),
+    /// Say where two runs part, who differs there, and by how much on average
+    Diff(diff::DiffArguments),
+    /// Tell what a run has recorded of one agent, round by round
+    Story(story::StoryArguments),
     /// Build, check and describe a population
     Population(population::PopulationArguments),
     /// List the scenarios with their settings and policies

@@ -28,14 +28,19 @@ impl FolderArgument {
     pub(super) fn path(&self) -> &Path {
         &self.out
     }
+
+    /// Opens a run: a directory, or else a name in the folder of runs.
+    pub(super) fn open(&self, run: &Path) -> Result<RunDir, Error> {
+        let inside = self.out.join(run);
+        let path = if !run.is_dir() && inside.is_dir() { &inside } else { run };
+        RunDir::open(path)
+    }
 }
 
 impl RunArgument {
     /// Opens the run: a directory, or else a name in the folder of runs.
     pub(super) fn open(&self) -> Result<RunDir, Error> {
-        let inside = self.folder.out.join(&self.run);
-        let path = if !self.run.is_dir() && inside.is_dir() { &inside } else { &self.run };
-        RunDir::open(path)
+        self.folder.open(&self.run)
     }
 }
 

@@ -7,6 +7,8 @@ fn every_command_explains_itself() {
     let commands = [
         "run",
         "check",
+        "diff",
+        "story",
         "list",
         "population",
         "status",

@@ -4,6 +4,7 @@
 mod bad_input;
 mod check;
 mod commands;
+mod compared;
 mod help;
 mod models;
 mod population;

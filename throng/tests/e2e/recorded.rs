@@ -13,7 +13,7 @@ use crate::Place;
 const CONFIG: &str = "[run]\nscenario = \"guessing-game\"\n\n[scenario]\nmin = 0\nmax = 100\n";
 const AGENTS: usize = 4;
 
-fn table(name: &str, columns: Vec<(&str, Values)>) -> Table {
+pub(crate) fn table(name: &str, columns: Vec<(&str, Values)>) -> Table {
     let column = |(name, values)| Column::new(name, "A column.", values);
     Table::new(name, columns.into_iter().map(column).collect()).unwrap()
 }
@@ -22,15 +22,17 @@ fn everyone(text: &str) -> Values {
     Values::Category { codes: vec![0], names: vec![text.to_owned()] }
 }
 
-/// All agents answer 10, 20, 30 and 40, in every round.
-fn round(round: u32) -> Vec<Table> {
+/// All agents answer 10, 20, 30 and 40 in every round, and from the second one on this much more.
+fn round(round: u32, more: [f64; AGENTS]) -> Vec<Table> {
+    let more = if round > 1 { more } else { [0.0; AGENTS] };
+    let guesses = [10.0 + more[0], 20.0 + more[1], 30.0 + more[2], 40.0 + more[3]];
     let rounds = |rows| Values::I32(vec![i32::try_from(round).unwrap(); rows]);
     let status = Values::Category { codes: vec![0; AGENTS], names: vec!["answered".to_owned()] };
     let agents = vec![
         ("agent", Values::I64Sequence { first: 0, rows: AGENTS }),
         ("round", rounds(AGENTS)),
         ("status", status),
-        ("guess", Values::F64(vec![10.0, 20.0, 30.0, 40.0])),
+        ("guess", Values::F64(guesses.to_vec())),
     ];
     let mut summary = vec![
         ("round", rounds(1)),
@@ -38,7 +40,7 @@ fn round(round: u32) -> Vec<Table> {
         ("group", everyone("all")),
         ("n", Values::I64(vec![4])),
         ("answered", Values::I64(vec![4])),
-        ("mean", Values::F64(vec![25.0])),
+        ("mean", Values::F64(vec![guesses.iter().sum::<f64>() / 4.0])),
         ("median", Values::F64(vec![25.0])),
     ];
     for bin in ["bin_00", "bin_01", "bin_02", "bin_03"] {
@@ -50,6 +52,17 @@ fn round(round: u32) -> Vec<Table> {
 
 /// A run called `mine` with this many rounds of three.
 fn recorded(place: &Place, rounds: u32) -> PathBuf {
+    recorded_as(place, "mine", rounds, [0.0; AGENTS], |_| Vec::new())
+}
+
+/// A run of this name whose agents answer this much more from the second round on, with further tables.
+pub(crate) fn recorded_as(
+    place: &Place,
+    name: &str,
+    rounds: u32,
+    more: [f64; AGENTS],
+    further: fn(i32) -> Vec<Table>,
+) -> PathBuf {
     let origin = Origin {
         engine_version: "0.1.0".to_owned(),
         scenario: "guessing-game".to_owned(),
@@ -60,13 +73,19 @@ fn recorded(place: &Place, rounds: u32) -> PathBuf {
         answer: Some(AnswerColumn { column: "guess".to_owned(), quantile_error: 0.0 }),
         ..Origin::default()
     };
-    let id = Some(RunId::new("mine").unwrap());
+    let id = Some(RunId::new(name).unwrap());
     let new = NewRun { id, config_toml: CONFIG.to_owned(), origin };
     let mut run = WritableRun::create(&place.path().join("runs"), new).unwrap();
     let people = table("people", vec![("agent", Values::I64Sequence { first: 0, rows: AGENTS })]);
     run.commit(output(0, vec![people])).unwrap();
     for number in 1..=rounds {
-        run.commit(output(number, round(number))).unwrap();
+        let mut tables = round(number, more);
+        tables.extend(further(i32::try_from(number).unwrap()));
+        let mut output = output(number, tables);
+        if number > 1 && more.iter().any(|&more| more > 0.0) {
+            output.state_hash = Some(format!("f{number:031x}"));
+        }
+        run.commit(output).unwrap();
     }
     let status = if rounds == 3 { RunStatus::Done } else { RunStatus::Interrupted };
     run.set_status(status).unwrap();
