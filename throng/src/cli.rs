@@ -12,13 +12,17 @@ pub(crate) mod output;
 mod plan;
 mod play_arguments;
 mod population;
+mod recorded;
+mod replay;
 mod report;
+mod resume;
 mod run;
 mod runs;
 mod scenarios;
 mod schema;
 mod serve_mock;
 mod status;
+mod telling;
 mod verify;
 
 use std::process::ExitCode;
@@ -48,6 +52,8 @@ fn dispatch(command: Command, scenarios: &[Scenario], results: &Results) -> Resu
         Command::Run(arguments) => run::run(&arguments, scenarios, results),
         Command::Check(arguments) => check::run(&arguments, scenarios, results),
         Command::Plan(arguments) => plan::run(&arguments, scenarios, results),
+        Command::Resume(arguments) => resume::run(&arguments, scenarios, results),
+        Command::Replay(arguments) => replay::run(&arguments, scenarios, results),
         Command::List(arguments) => list::run(&arguments, results),
         Command::Status(arguments) => status::run(&arguments, results),
         Command::Report(arguments) => report::run(&arguments, results),

@@ -1,15 +1,20 @@
 //! The way to the models that answer in words: opened before anything is written, shared by all worlds.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use throng_data::{CommitRecord, Opening, WritableRun};
+use throng_llm_bridge::budget::Spent;
+use throng_llm_bridge::money::Money;
 use throng_llm_bridge::reach::{Reached, reach};
-use throng_llm_bridge::{Bridge, BridgeConfig, CompletionStore};
+use throng_llm_bridge::store::{Ack, Completion, CompletionKey, Record, StoreError};
+use throng_llm_bridge::{Bridge, BridgeConfig, CompletionStore, Responder};
 use throng_systems::BridgeHandle;
 
+use super::store::JournalStore;
 use super::{Live, Plan, PlayError, StopFlag, Watch};
 
 /// How often it is looked whether the run was asked to stop.
@@ -28,26 +33,76 @@ struct Sentry {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Starts the bridge; nothing in a run of policies alone.
+/// The journal of a run that may not have a directory yet when its bridge starts.
+#[derive(Debug, Default)]
+pub(super) struct Journaled {
+    journal: OnceLock<JournalStore>,
+}
+
+impl Journaled {
+    /// Opens the journal of `run`, where models are asked in words, and tells of what a dead process left torn.
+    pub(super) fn open(
+        &self,
+        plan: &Plan,
+        run: &mut WritableRun,
+        watch: &mut dyn Watch,
+    ) -> Result<(), PlayError> {
+        let Some((config, _)) = plan.config.bridge(plan.bridge) else { return Ok(()) };
+        let (journal, cuts) = JournalStore::open(run, &config, Opening::Alone)?;
+        cuts.iter().for_each(|cut| watch.notice(&cut.to_string()));
+        self.journal.set(journal).expect("the journal of a run is opened once");
+        Ok(())
+    }
+
+    fn journal(&self) -> Result<&JournalStore, StoreError> {
+        self.journal.get().ok_or_else(|| StoreError("the journal is not open yet".to_owned()))
+    }
+}
+
+impl CompletionStore for Journaled {
+    fn lookup(&self, key: &CompletionKey) -> Result<Option<Completion>, StoreError> {
+        self.journal()?.lookup(key)
+    }
+
+    fn append(&self, record: Record, ack: Ack) {
+        match self.journal() {
+            Ok(journal) => journal.append(record, ack),
+            Err(error) => ack.done(Err(error)),
+        }
+    }
+}
+
+/// What the committed rounds of a run have spent.
+pub(super) fn spent(commits: &[CommitRecord]) -> Spent {
+    let calls = commits.iter().filter_map(|record| record.calls);
+    calls.fold(Spent::default(), |spent, calls| Spent {
+        tokens: spent.tokens + calls.prompt_tokens + calls.completion_tokens,
+        cost: spent.cost.plus(Money(calls.cost_pico_usd)),
+        requests: spent.requests + calls.requests,
+    })
+}
+
+/// Starts the bridge; nothing in a run of policies alone. `wrap` makes of it what worlds ask.
 ///
 /// # Errors
 /// When a key is missing, the bridge cannot start, or no endpoint of a model answers.
 pub(super) fn open(
     plan: &Plan,
-    store: Arc<dyn CompletionStore>,
+    (store, spent): (Arc<Journaled>, Spent),
     stop: &StopFlag,
     watch: &mut dyn Watch,
+    wrap: impl FnOnce(Arc<Bridge>) -> Arc<dyn Responder>,
 ) -> Result<Option<Way>, PlayError> {
     let Some((config, places)) = plan.config.bridge(plan.bridge) else { return Ok(None) };
     let in_words = plan.config.models.iter().filter(|model| model.words().is_some());
     let share: f64 = in_words.map(|model| model.share).sum();
     knock(&config, watch)?;
-    let bridge = Arc::new(Bridge::start(config, store)?);
+    let bridge = Arc::new(Bridge::resume(config, store, spent)?);
     bridge.notices().iter().for_each(|notice| watch.notice(notice));
     watch.asking(Live::new(Arc::clone(&bridge), (share * plan.config.run.agents as f64) as u64));
     let failed_max = plan.config.run.failed_replies_max * plan.config.run.agents as f64;
     let sentry = Sentry::post(Arc::clone(&bridge), stop.clone());
-    let handle = BridgeHandle::new(bridge, places).failing_at_most(failed_max as u64);
+    let handle = BridgeHandle::new(wrap(bridge), places).failing_at_most(failed_max as u64);
     Ok(Some(Way { handle, _sentry: sentry }))
 }
 
