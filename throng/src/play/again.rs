@@ -6,13 +6,13 @@ use std::time::Instant;
 use throng_data::{CommitRecord, RoundWriter, RunDir, WritableRun};
 use throng_llm_bridge::exchange::{Batch, ExchangeError, Exchanged};
 use throng_llm_bridge::recorded::Recorded;
-use throng_llm_bridge::{Bridge, BridgeConfig, Responder};
+use throng_llm_bridge::{BridgeConfig, Responder};
 use throng_systems::BridgeHandle;
 use throng_systems::engine::state_digest;
 
 use super::past::Past;
 use super::rounds::{self, Outcome};
-use super::way::{self, Journaled};
+use super::way::{self, Asked, Journaled};
 use super::worlds::Worlds;
 use super::{Plan, PlayError, RunEnd, StopFlag, Watch};
 
@@ -20,19 +20,19 @@ use super::{Plan, PlayError, RunEnd, StopFlag, Watch};
 struct Resumed {
     committed: u32,
     past: Recorded,
-    bridge: Arc<Bridge>,
+    asked: Asked,
 }
 
 impl Responder for Resumed {
     fn config(&self) -> &BridgeConfig {
-        self.bridge.config()
+        self.asked.config()
     }
 
     fn exchange(&self, batch: Batch) -> Result<Exchanged, ExchangeError> {
         if batch.moment.round <= self.committed {
             self.past.exchange(batch)
         } else {
-            self.bridge.exchange(batch)
+            self.asked.exchange(batch)
         }
     }
 }
@@ -55,9 +55,9 @@ pub fn resume(
     let past = Past::new(RunDir::open(directory.path())?);
     let store = Arc::new(Journaled::default());
     let spent = way::spent(&commits);
-    let wrap = |bridge: Arc<Bridge>| -> Arc<dyn Responder> {
-        let past = Recorded::new(bridge.config().clone(), Arc::new(past));
-        Arc::new(Resumed { committed, past, bridge })
+    let wrap = |asked: Asked| -> Arc<dyn Responder> {
+        let past = Recorded::new(asked.config().clone(), Arc::new(past));
+        Arc::new(Resumed { committed, past, asked })
     };
     let way = way::open(&plan, (Arc::clone(&store), spent), &stop, watch, wrap)?;
     let mut worlds = Worlds::new(&plan, way.as_ref().map(|way| &way.handle))?;

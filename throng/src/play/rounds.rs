@@ -26,7 +26,8 @@ pub fn play(plan: Plan, stop: StopFlag, watch: &mut dyn Watch) -> Result<RunEnd,
     let begun = Instant::now();
     let store = Arc::new(Journaled::default());
     let spent = Spent::default();
-    let way = way::open(&plan, (Arc::clone(&store), spent), &stop, watch, |bridge| bridge)?;
+    let way =
+        way::open(&plan, (Arc::clone(&store), spent), &stop, watch, |asked| Arc::new(asked) as _)?;
     let mut worlds = Worlds::new(&plan, way.as_ref().map(|way| &way.handle))?;
     let people = worlds.people()?;
     let new = NewRun {

@@ -6,19 +6,25 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use throng_data::{CommitRecord, Opening, WritableRun};
+use throng_data::{CommitRecord, Opening, PromptLog, PromptStorage, WritableRun};
 use throng_llm_bridge::budget::Spent;
 use throng_llm_bridge::money::Money;
 use throng_llm_bridge::reach::{Reached, reach};
 use throng_llm_bridge::store::{Ack, Completion, CompletionKey, Record, StoreError};
-use throng_llm_bridge::{Bridge, BridgeConfig, CompletionStore, Responder};
+use throng_llm_bridge::{
+    Batch, Bridge, BridgeConfig, CompletionStore, ExchangeError, Exchanged, PromptId, Responder,
+};
 use throng_systems::BridgeHandle;
 
 use super::store::JournalStore;
 use super::{Live, Plan, PlayError, StopFlag, Watch};
+use crate::config::PromptsKept;
 
 /// How often it is looked whether the run was asked to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Prompts of a thousand that a sample keeps.
+const SAMPLE_PER_MILLE: u16 = 10;
 
 /// The bridge of a run, and whoever sees to it that a request to stop reaches it.
 pub(super) struct Way {
@@ -37,6 +43,7 @@ struct Sentry {
 #[derive(Debug, Default)]
 pub(super) struct Journaled {
     journal: OnceLock<JournalStore>,
+    prompts: OnceLock<Arc<PromptLog>>,
 }
 
 impl Journaled {
@@ -51,11 +58,54 @@ impl Journaled {
         let (journal, cuts) = JournalStore::open(run, &config, Opening::Alone)?;
         cuts.iter().for_each(|cut| watch.notice(&cut.to_string()));
         self.journal.set(journal).expect("the journal of a run is opened once");
+        let prompts = run.open_prompts(match plan.bridge.prompts {
+            PromptsKept::All => PromptStorage::All,
+            PromptsKept::Sample => PromptStorage::Sample { per_mille: SAMPLE_PER_MILLE },
+            PromptsKept::Hash => PromptStorage::Hash,
+        });
+        self.prompts.set(prompts).expect("the prompts of a run are opened once");
+        Ok(())
+    }
+
+    /// Keeps the distinct prompts of a batch, by rising digests.
+    fn keep(&self, batch: &Batch) -> Result<(), StoreError> {
+        let Some(log) = self.prompts.get() else { return Ok(()) };
+        let prompts = batch.asks.iter().map(|ask| ask.prompt);
+        let by_digest: BTreeMap<[u8; 32], PromptId> =
+            prompts.map(|prompt| (batch.prompts.digest(prompt).0, prompt)).collect();
+        for (digest, prompt) in by_digest {
+            let messages: Vec<(&str, String)> = batch
+                .prompts
+                .messages(prompt)
+                .map(|message| (message.role.word(), message.to_string()))
+                .collect();
+            let messages: Vec<(&str, &str)> =
+                messages.iter().map(|(role, text)| (*role, text.as_str())).collect();
+            log.add(batch.moment.round, &digest, &messages)
+                .map_err(|error| StoreError(error.to_string()))?;
+        }
         Ok(())
     }
 
     fn journal(&self) -> Result<&JournalStore, StoreError> {
         self.journal.get().ok_or_else(|| StoreError("the journal is not open yet".to_owned()))
+    }
+}
+
+/// Asks the bridge, and keeps what was asked.
+pub(super) struct Asked {
+    pub(super) bridge: Arc<Bridge>,
+    pub(super) journaled: Arc<Journaled>,
+}
+
+impl Responder for Asked {
+    fn config(&self) -> &BridgeConfig {
+        self.bridge.config()
+    }
+
+    fn exchange(&self, batch: Batch) -> Result<Exchanged, ExchangeError> {
+        self.journaled.keep(&batch)?;
+        self.bridge.exchange(batch)
     }
 }
 
@@ -91,18 +141,20 @@ pub(super) fn open(
     (store, spent): (Arc<Journaled>, Spent),
     stop: &StopFlag,
     watch: &mut dyn Watch,
-    wrap: impl FnOnce(Arc<Bridge>) -> Arc<dyn Responder>,
+    wrap: impl FnOnce(Asked) -> Arc<dyn Responder>,
 ) -> Result<Option<Way>, PlayError> {
     let Some((config, places)) = plan.config.bridge(plan.bridge) else { return Ok(None) };
     let in_words = plan.config.models.iter().filter(|model| model.words().is_some());
     let share: f64 = in_words.map(|model| model.share).sum();
     knock(&config, watch)?;
-    let bridge = Arc::new(Bridge::resume(config, store, spent)?);
+    let kept = Arc::clone(&store);
+    let bridge = Arc::new(Bridge::resume(config, kept, spent)?);
     bridge.notices().iter().for_each(|notice| watch.notice(notice));
     watch.asking(Live::new(Arc::clone(&bridge), (share * plan.config.run.agents as f64) as u64));
     let failed_max = plan.config.run.failed_replies_max * plan.config.run.agents as f64;
     let sentry = Sentry::post(Arc::clone(&bridge), stop.clone());
-    let handle = BridgeHandle::new(wrap(bridge), places).failing_at_most(failed_max as u64);
+    let handle = BridgeHandle::new(wrap(Asked { bridge, journaled: store }), places)
+        .failing_at_most(failed_max as u64);
     Ok(Some(Way { handle, _sentry: sentry }))
 }
 
