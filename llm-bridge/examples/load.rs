@@ -22,6 +22,8 @@ type Outcome<A> = Result<A, Box<dyn std::error::Error>>;
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    // The bare client needs a provider of cryptography as the bridge's does; one that is there already will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     match words.as_slice() {
         ["serve", millis, slots] => serve_mock(millis.parse()?, slots.parse()?),
         ["cpu"] => cpu(),

@@ -34,6 +34,7 @@ pub mod prompt;
 pub mod quirk;
 pub mod quota;
 pub mod reach;
+pub mod recorded;
 pub mod rehearsal;
 pub mod reply;
 pub mod retry;

@@ -13,7 +13,10 @@ pub(crate) mod output;
 mod plan;
 mod play_arguments;
 mod population;
+mod recorded;
+mod replay;
 mod report;
+mod resume;
 mod run;
 mod runs;
 mod scenarios;
@@ -21,6 +24,7 @@ mod schema;
 mod serve_mock;
 mod status;
 mod story;
+mod telling;
 mod verify;
 
 use std::process::ExitCode;
@@ -50,6 +54,8 @@ fn dispatch(command: Command, scenarios: &[Scenario], results: &Results) -> Resu
         Command::Run(arguments) => run::run(&arguments, scenarios, results),
         Command::Check(arguments) => check::run(&arguments, scenarios, results),
         Command::Plan(arguments) => plan::run(&arguments, scenarios, results),
+        Command::Resume(arguments) => resume::run(&arguments, scenarios, results),
+        Command::Replay(arguments) => replay::run(&arguments, scenarios, results),
         Command::List(arguments) => list::run(&arguments, results),
         Command::Status(arguments) => status::run(&arguments, results),
         Command::Report(arguments) => report::run(&arguments, results),

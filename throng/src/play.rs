@@ -1,7 +1,9 @@
 //! Playing a run: what it takes, what it tells while it goes, and how it ends.
 
+mod again;
 mod columns;
 mod origin;
+mod past;
 mod people;
 mod rounds;
 mod store;
@@ -23,6 +25,7 @@ use throng_systems::{Cast, Prepared, Scenario};
 use crate::config::{BridgeTable, ResolvedConfig};
 pub use crate::population::RunPeople;
 
+pub use again::{replay, resume};
 pub use rounds::play;
 pub use store::JournalStore;
 
@@ -188,6 +191,12 @@ pub enum PlayError {
         model: String,
         /// What is wrong with each endpoint, with its address.
         problems: Vec<String>,
+    },
+    /// A committed round does not come out the same when it is played again.
+    #[error("round {round} does not come out as it was committed")]
+    Diverged {
+        /// The round.
+        round: u32,
     },
     /// A thread that played a part of the population ended without a word.
     #[error("a thread that plays a part of the population has ended unexpectedly")]

@@ -37,8 +37,10 @@ impl<T: Transport> Engine<T> {
         }
     }
 
+    /// What is in flight or not yet durable would be paid for again after a crash, so it is bounded together.
     fn has_place(&self) -> bool {
-        self.legs_in_flight < self.in_flight_max && self.pending.len() < STORE_PENDING_MAX
+        let pending = self.pending.len();
+        self.legs_in_flight + pending < self.in_flight_max && pending < STORE_PENDING_MAX
     }
 
     /// Sends one request of `model`; returns whether there was one to send and room for it.

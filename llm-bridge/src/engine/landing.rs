@@ -364,7 +364,7 @@ impl<T: Transport> Engine<T> {
 }
 
 /// The answer in a completion, or what is wrong with it.
-pub(super) fn read(
+pub(crate) fn read(
     spec: &crate::answer::AnswerSpec,
     text: &str,
     finish: Finish,

@@ -13,6 +13,7 @@ mod settle;
 mod work;
 
 pub use endpoint::EndpointCounters;
+pub(crate) use landing::read;
 
 use crate::budget::{Budget, Spent};
 use crate::exchange::{ExchangeError, Exchanged, Prepared, Progress, Stop};

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    check, completions, diff, doctor, list, plan, population, report, run, scenarios, schema,
-    serve_mock, status, story, verify,
+    check, completions, diff, doctor, list, plan, population, replay, report, resume, run,
+    scenarios, schema, serve_mock, status, story, verify,
 };
 
 const EXAMPLES: &str = "\
@@ -18,10 +18,10 @@ Exit codes:
   0    done
   1    the run failed, `verify` or `doctor` found something wrong, or the runs of `diff` differ
   2    the arguments or the configuration are wrong
-  3    more replies failed than allowed; every committed round is intact
-  4    a budget is used up; every committed round is intact
+  3    more replies failed than allowed; `resume` goes on
+  4    a budget is used up; `resume` goes on
   5    no endpoint could be reached before the start
-  130  interrupted; every committed round is intact (the first Ctrl-C finishes the round, the second stops at once)
+  130  interrupted; `resume` goes on (the first Ctrl-C finishes the round, the second stops at once)
   141  nobody read the results any more; the run stopped after the round
 
 Results go to standard output, everything else to standard error. NO_COLOR is honoured.";
@@ -44,6 +44,10 @@ pub(super) enum Command {
     Check(check::CheckArguments),
     /// Say what a run would ask of its models and what that costs, before anything is paid
     Plan(plan::PlanArguments),
+    /// Go on with a run after a crash, an interruption or a budget's end; nothing is paid twice
+    Resume(resume::ResumeArguments),
+    /// Play a run again from its records, without any network, and compare it bit for bit
+    Replay(replay::ReplayArguments),
     /// List the runs of a folder
     List(list::ListArguments),
     /// Show where a run stands

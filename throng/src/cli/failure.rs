@@ -47,6 +47,9 @@ pub(crate) enum Failure {
     /// A model's server cannot be called.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// A committed round does not come out the same.
+    #[error(transparent)]
+    Diverged(PlayError),
     /// No endpoint of a model answers.
     #[error(transparent)]
     Unreachable(PlayError),
@@ -85,6 +88,7 @@ impl From<PlayError> for Failure {
             PlayError::WorldLost => Self::WorldLost,
             PlayError::Bridge(error) => Self::Bridge(error),
             PlayError::Service(error) => Self::Service(error),
+            PlayError::Diverged { .. } => Self::Diverged(error),
             PlayError::Unreachable { .. } => Self::Unreachable(error),
         }
     }

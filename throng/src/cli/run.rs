@@ -11,9 +11,9 @@ use super::failure::Failure;
 use super::interrupt;
 use super::output::Results;
 use super::play_arguments::PlayArguments;
+use super::telling::Telling;
 use crate::config::{Resolved, resolve};
 use crate::play::{Plan, RunEnd, RunStatus, StopFlag, StopReason, play};
-use crate::watch::{JsonLines, Pictures, Terminal, Watchers, answer_range};
 
 /// Runs of one configuration that may begin within one second in one folder.
 const SAME_SECOND_MAX: u32 = 99;
@@ -26,15 +26,8 @@ pub(super) struct RunArguments {
     /// Name of the run's directory [default: time, scenario and a hash of the configuration]
     #[arg(long, value_name = "ID")]
     run_id: Option<String>,
-    /// Write an object per round and a final one
-    #[arg(long)]
-    json: bool,
-    /// Write nothing but errors
-    #[arg(short, long, conflicts_with_all = ["verbose", "json"])]
-    quiet: bool,
-    /// Write a line for every group too
-    #[arg(short, long, conflicts_with = "json")]
-    verbose: bool,
+    #[command(flatten)]
+    telling: Telling,
 }
 
 /// Plays a run to its end or until it is stopped.
@@ -47,12 +40,12 @@ pub(super) fn run(
     let run_id = run_id(arguments.run_id.as_deref(), &resolved)?;
     let stop = StopFlag::default();
     interrupt::listen(stop.clone())?;
-    let mut watch = watchers(arguments, &resolved, results, &stop);
-    let end = play(plan(resolved, run_id), stop.clone(), &mut watch)?;
+    let mut watch = arguments.telling.watchers(&resolved, results, &stop);
+    let end = play(plan(resolved, run_id.to_string()), stop.clone(), &mut watch)?;
     Ok(exit(&end, &stop))
 }
 
-fn plan(resolved: Resolved, run_id: RunId) -> Plan {
+pub(super) fn plan(resolved: Resolved, run_id: String) -> Plan {
     let Resolved { config, execution, scenario, prepared, cast, people, .. } = resolved;
     Plan {
         config,
@@ -60,33 +53,12 @@ fn plan(resolved: Resolved, run_id: RunId) -> Plan {
         prepared,
         cast,
         people,
-        run_id: run_id.to_string(),
+        run_id,
         out: execution.out,
         threads: execution.threads,
         shards: execution.shards,
         bridge: execution.bridge,
     }
-}
-
-fn watchers(
-    arguments: &RunArguments,
-    resolved: &Resolved,
-    results: &Results,
-    stop: &StopFlag,
-) -> Watchers {
-    let range = answer_range(&resolved.config.scenario);
-    let (results, stop) = (results.clone(), stop.clone());
-    let mut watch = Watchers::default();
-    if arguments.json {
-        watch.0.push(Box::new(JsonLines::new(results, stop)));
-    } else if !arguments.quiet {
-        watch.0.push(Box::new(Terminal::new(results, stop, arguments.verbose, range)));
-    }
-    if resolved.execution.report {
-        // First, so that the pictures lie there when the others say that the run has ended.
-        watch.0.insert(0, Box::new(Pictures::new(range)));
-    }
-    watch
 }
 
 /// The name that was asked for, or a new one.
@@ -119,7 +91,8 @@ fn unused(out: &Path, id: RunId) -> Result<RunId, Failure> {
     Ok(free)
 }
 
-fn exit(end: &RunEnd, stop: &StopFlag) -> Exit {
+/// The code with which a run ends.
+pub(super) fn exit(end: &RunEnd, stop: &StopFlag) -> Exit {
     match end.status {
         RunStatus::Done => Exit::Done,
         RunStatus::Interrupted if stop.reason() == Some(StopReason::ReaderGone) => Exit::ReaderGone,

@@ -33,6 +33,6 @@ pub use schema::schema;
 pub use source::FILE_BYTES_MAX;
 pub(crate) use spec_file::{Refused, SpecFile};
 pub use tables::{
-    Answers, BACKGROUNDS_MAX, BridgeTable, Execution, MODELS_MAX, NAME_CHARS_MAX,
+    Answers, BACKGROUNDS_MAX, BridgeTable, Execution, MODELS_MAX, NAME_CHARS_MAX, PromptsKept,
     ResolvedBackground, ResolvedConfig, ResolvedModel, ResolvedRun, THREADS_MAX,
 };

@@ -108,6 +108,21 @@ pub struct BridgeTable {
     pub in_flight_max: Option<usize>,
     /// Whether the proxies named in the environment are used.
     pub system_proxy: bool,
+    /// Which of the distinct prompts of a round are kept in the table `prompts`.
+    pub prompts: PromptsKept,
+}
+
+/// Which of the distinct prompts of a round are kept; `calls` names each of them by its digest in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PromptsKept {
+    /// All of them.
+    #[default]
+    All,
+    /// One of a hundred, the same ones in every run.
+    Sample,
+    /// None.
+    Hash,
 }
 
 /// A model that answers by a policy, in the process.
@@ -261,7 +276,7 @@ impl ResolvedConfig {
             });
             places.push(place);
         }
-        let BridgeTable { in_flight_max, system_proxy } = table;
+        let BridgeTable { in_flight_max, system_proxy, .. } = table;
         let config = BridgeConfig { models, budget: self.budget, in_flight_max, system_proxy };
         (!config.models.is_empty()).then_some((config, places))
     }

@@ -1,16 +1,19 @@
 //! The loop of a run: a round is played while the one before it is written and committed.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use throng_data::{
     Accounting as Accounts, CallTotals, NewRun, RoundOutput, RoundWriter, RunId, WritableRun,
 };
-use throng_llm_bridge::{MemoryStore, Stop, Totals};
+use throng_llm_bridge::budget::Spent;
+use throng_llm_bridge::{Stop, Totals};
 use throng_systems::engine::{Digest, state_digest};
 use throng_systems::{Accounting, Cause};
 
+use super::way::Journaled;
 use super::worlds::{Played, Worlds};
 use super::{Plan, PlayError, RoundReport, RunEnd, RunHead, RunStatus, StopFlag, Watch};
 use super::{columns, origin, way};
@@ -21,7 +24,10 @@ use super::{columns, origin, way};
 /// When the run directory cannot be written or a system fails; committed rounds stay as they are.
 pub fn play(plan: Plan, stop: StopFlag, watch: &mut dyn Watch) -> Result<RunEnd, PlayError> {
     let begun = Instant::now();
-    let way = way::open(&plan, Arc::new(MemoryStore::default()), &stop, watch)?;
+    let store = Arc::new(Journaled::default());
+    let spent = Spent::default();
+    let way =
+        way::open(&plan, (Arc::clone(&store), spent), &stop, watch, |asked| Arc::new(asked) as _)?;
     let mut worlds = Worlds::new(&plan, way.as_ref().map(|way| &way.handle))?;
     let people = worlds.people()?;
     let new = NewRun {
@@ -30,18 +36,36 @@ pub fn play(plan: Plan, stop: StopFlag, watch: &mut dyn Watch) -> Result<RunEnd,
         origin: origin::of(&plan, &worlds.prompts_text()),
     };
     let mut run = WritableRun::create(&plan.out, new)?;
+    store.open(&plan, &mut run, watch)?;
     run.commit(before_first_round(&plan, people))?;
     // As the user wrote it, which is shorter than where it really is.
     let directory = plan.out.join(&plan.run_id);
-    watch.started(&RunHead {
+    watch.started(&head(&plan, directory.clone()));
+    let mut writer = RoundWriter::start(run)?;
+    let from = Outcome::after(0, None);
+    let played = play_rounds(&plan, &stop, watch, &mut worlds, &mut writer, from);
+    end(played, writer, directory, begun, watch)
+}
+
+/// The run as it begins, or goes on.
+pub(super) fn head(plan: &Plan, directory: PathBuf) -> RunHead {
+    RunHead {
         run_id: plan.run_id.clone(),
-        directory: directory.clone(),
+        directory,
         scenario: plan.config.run.scenario.clone(),
         agents: plan.config.run.agents,
         rounds: plan.config.run.rounds,
-    });
-    let mut writer = RoundWriter::start(run)?;
-    let played = play_rounds(&plan, &stop, watch, &mut worlds, &mut writer);
+    }
+}
+
+/// Waits until everything is written, and tells how the run ended.
+pub(super) fn end(
+    played: Result<Outcome, PlayError>,
+    writer: RoundWriter,
+    directory: PathBuf,
+    begun: Instant,
+    watch: &mut dyn Watch,
+) -> Result<RunEnd, PlayError> {
     let status =
         played.as_ref().map_or(throng_data::RunStatus::Failed, |played| noted(played.status));
     let run = writer.finish(status);
@@ -58,28 +82,38 @@ pub fn play(plan: Plan, stop: StopFlag, watch: &mut dyn Watch) -> Result<RunEnd,
     Ok(end)
 }
 
-/// Where the rounds came to an end.
-struct Outcome {
+/// Where the rounds have come to.
+pub(super) struct Outcome {
     status: RunStatus,
+    round: u32,
     state: Option<Digest>,
 }
 
-fn play_rounds(
+impl Outcome {
+    /// After a committed round, 0 for none.
+    pub(super) fn after(round: u32, state: Option<Digest>) -> Self {
+        Self { status: RunStatus::Done, round, state }
+    }
+}
+
+/// Plays the rounds after `from`.
+pub(super) fn play_rounds(
     plan: &Plan,
     stop: &StopFlag,
     watch: &mut dyn Watch,
     worlds: &mut Worlds,
     writer: &mut RoundWriter,
+    from: Outcome,
 ) -> Result<Outcome, PlayError> {
-    let mut state = None;
-    for round in 1..=plan.config.run.rounds {
+    let Outcome { mut state, round: last, .. } = from;
+    for round in last + 1..=plan.config.run.rounds {
         if stop.is_set() {
-            return Ok(Outcome { status: RunStatus::Interrupted, state });
+            return Ok(Outcome { status: RunStatus::Interrupted, round, state });
         }
         let begun = Instant::now();
         let played = match worlds.round()? {
             Ok(played) => played,
-            Err(stop) => return Ok(Outcome { status: stopped(stop), state }),
+            Err(stop) => return Ok(Outcome { status: stopped(stop), round, state }),
         };
         let seconds = begun.elapsed().as_secs_f64();
         let (digest, accounting) = (state_digest(&played.blocks), played.accounting);
@@ -89,13 +123,13 @@ fn play_rounds(
         writer.submit(output(plan, round, played, digest, seconds)?)?;
         let agents = plan.config.run.agents as f64;
         if accounting.failed() as f64 > plan.config.run.failed_replies_max * agents {
-            return Ok(Outcome { status: RunStatus::TooManyFailures, state });
+            return Ok(Outcome { status: RunStatus::TooManyFailures, round, state });
         }
         if ended {
             break;
         }
     }
-    Ok(Outcome { status: RunStatus::Done, state })
+    Ok(Outcome::after(plan.config.run.rounds, state))
 }
 
 fn report(plan: &Plan, round: u32, played: &Played, seconds: f64) -> RoundReport {
@@ -133,7 +167,7 @@ fn output(
     })
 }
 
-fn before_first_round(plan: &Plan, people: throng_data::Table) -> RoundOutput {
+pub(super) fn before_first_round(plan: &Plan, people: throng_data::Table) -> RoundOutput {
     RoundOutput {
         round: 0,
         shard: 0,

@@ -71,7 +71,7 @@ fn model_names(config: &BridgeConfig) -> Vec<ModelNames> {
     names.collect()
 }
 
-fn journal_key(key: &CompletionKey) -> JournalKey {
+pub(super) fn journal_key(key: &CompletionKey) -> JournalKey {
     JournalKey {
         round: key.moment.round,
         exchange: key.moment.exchange,
@@ -113,7 +113,7 @@ fn journal_record(record: Record) -> JournalRecord {
     JournalRecord { call, choices: choices.collect() }
 }
 
-fn completion(found: JournalCompletion) -> Completion {
+pub(super) fn completion(found: JournalCompletion) -> Completion {
     let JournalCompletion { text, finish, tokens, cost } = found;
     Completion {
         text,

@@ -1,19 +1,30 @@
 //! The way to the models that answer in words: opened before anything is written, shared by all worlds.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use throng_data::{CommitRecord, Opening, PromptLog, PromptStorage, WritableRun};
+use throng_llm_bridge::budget::Spent;
+use throng_llm_bridge::money::Money;
 use throng_llm_bridge::reach::{Reached, reach};
-use throng_llm_bridge::{Bridge, BridgeConfig, CompletionStore};
+use throng_llm_bridge::store::{Ack, Completion, CompletionKey, Record, StoreError};
+use throng_llm_bridge::{
+    Batch, Bridge, BridgeConfig, CompletionStore, ExchangeError, Exchanged, PromptId, Responder,
+};
 use throng_systems::BridgeHandle;
 
+use super::store::JournalStore;
 use super::{Live, Plan, PlayError, StopFlag, Watch};
+use crate::config::PromptsKept;
 
 /// How often it is looked whether the run was asked to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Prompts of a thousand that a sample keeps.
+const SAMPLE_PER_MILLE: u16 = 10;
 
 /// The bridge of a run, and whoever sees to it that a request to stop reaches it.
 pub(super) struct Way {
@@ -28,26 +39,122 @@ struct Sentry {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Starts the bridge; nothing in a run of policies alone.
+/// The journal of a run that may not have a directory yet when its bridge starts.
+#[derive(Debug, Default)]
+pub(super) struct Journaled {
+    journal: OnceLock<JournalStore>,
+    prompts: OnceLock<Arc<PromptLog>>,
+}
+
+impl Journaled {
+    /// Opens the journal of `run`, where models are asked in words, and tells of what a dead process left torn.
+    pub(super) fn open(
+        &self,
+        plan: &Plan,
+        run: &mut WritableRun,
+        watch: &mut dyn Watch,
+    ) -> Result<(), PlayError> {
+        let Some((config, _)) = plan.config.bridge(plan.bridge) else { return Ok(()) };
+        let (journal, cuts) = JournalStore::open(run, &config, Opening::Alone)?;
+        cuts.iter().for_each(|cut| watch.notice(&cut.to_string()));
+        self.journal.set(journal).expect("the journal of a run is opened once");
+        let prompts = run.open_prompts(match plan.bridge.prompts {
+            PromptsKept::All => PromptStorage::All,
+            PromptsKept::Sample => PromptStorage::Sample { per_mille: SAMPLE_PER_MILLE },
+            PromptsKept::Hash => PromptStorage::Hash,
+        });
+        self.prompts.set(prompts).expect("the prompts of a run are opened once");
+        Ok(())
+    }
+
+    /// Keeps the distinct prompts of a batch, by rising digests.
+    fn keep(&self, batch: &Batch) -> Result<(), StoreError> {
+        let Some(log) = self.prompts.get() else { return Ok(()) };
+        let prompts = batch.asks.iter().map(|ask| ask.prompt);
+        let by_digest: BTreeMap<[u8; 32], PromptId> =
+            prompts.map(|prompt| (batch.prompts.digest(prompt).0, prompt)).collect();
+        for (digest, prompt) in by_digest {
+            let messages: Vec<(&str, String)> = batch
+                .prompts
+                .messages(prompt)
+                .map(|message| (message.role.word(), message.to_string()))
+                .collect();
+            let messages: Vec<(&str, &str)> =
+                messages.iter().map(|(role, text)| (*role, text.as_str())).collect();
+            log.add(batch.moment.round, &digest, &messages)
+                .map_err(|error| StoreError(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn journal(&self) -> Result<&JournalStore, StoreError> {
+        self.journal.get().ok_or_else(|| StoreError("the journal is not open yet".to_owned()))
+    }
+}
+
+/// Asks the bridge, and keeps what was asked.
+pub(super) struct Asked {
+    pub(super) bridge: Arc<Bridge>,
+    pub(super) journaled: Arc<Journaled>,
+}
+
+impl Responder for Asked {
+    fn config(&self) -> &BridgeConfig {
+        self.bridge.config()
+    }
+
+    fn exchange(&self, batch: Batch) -> Result<Exchanged, ExchangeError> {
+        self.journaled.keep(&batch)?;
+        self.bridge.exchange(batch)
+    }
+}
+
+impl CompletionStore for Journaled {
+    fn lookup(&self, key: &CompletionKey) -> Result<Option<Completion>, StoreError> {
+        self.journal()?.lookup(key)
+    }
+
+    fn append(&self, record: Record, ack: Ack) {
+        match self.journal() {
+            Ok(journal) => journal.append(record, ack),
+            Err(error) => ack.done(Err(error)),
+        }
+    }
+}
+
+/// What the committed rounds of a run have spent.
+pub(super) fn spent(commits: &[CommitRecord]) -> Spent {
+    let calls = commits.iter().filter_map(|record| record.calls);
+    calls.fold(Spent::default(), |spent, calls| Spent {
+        tokens: spent.tokens + calls.prompt_tokens + calls.completion_tokens,
+        cost: spent.cost.plus(Money(calls.cost_pico_usd)),
+        requests: spent.requests + calls.requests,
+    })
+}
+
+/// Starts the bridge; nothing in a run of policies alone. `wrap` makes of it what worlds ask.
 ///
 /// # Errors
 /// When a key is missing, the bridge cannot start, or no endpoint of a model answers.
 pub(super) fn open(
     plan: &Plan,
-    store: Arc<dyn CompletionStore>,
+    (store, spent): (Arc<Journaled>, Spent),
     stop: &StopFlag,
     watch: &mut dyn Watch,
+    wrap: impl FnOnce(Asked) -> Arc<dyn Responder>,
 ) -> Result<Option<Way>, PlayError> {
     let Some((config, places)) = plan.config.bridge(plan.bridge) else { return Ok(None) };
     let in_words = plan.config.models.iter().filter(|model| model.words().is_some());
     let share: f64 = in_words.map(|model| model.share).sum();
     knock(&config, watch)?;
-    let bridge = Arc::new(Bridge::start(config, store)?);
+    let kept = Arc::clone(&store);
+    let bridge = Arc::new(Bridge::resume(config, kept, spent)?);
     bridge.notices().iter().for_each(|notice| watch.notice(notice));
     watch.asking(Live::new(Arc::clone(&bridge), (share * plan.config.run.agents as f64) as u64));
     let failed_max = plan.config.run.failed_replies_max * plan.config.run.agents as f64;
     let sentry = Sentry::post(Arc::clone(&bridge), stop.clone());
-    let handle = BridgeHandle::new(bridge, places).failing_at_most(failed_max as u64);
+    let handle = BridgeHandle::new(wrap(Asked { bridge, journaled: store }), places)
+        .failing_at_most(failed_max as u64);
     Ok(Some(Way { handle, _sentry: sentry }))
 }
 

@@ -9,6 +9,7 @@ mod help;
 mod models;
 mod population;
 mod recorded;
+mod resume;
 mod run;
 
 use std::ffi::OsString;

@@ -57,6 +57,18 @@ fn a_game_is_played_on_a_server_and_its_accounts_are_the_server_s() {
     let commit = std::fs::read_to_string(place.path().join("runs/r/commits/round-000001.json"));
     let commit: Value = serde_json::from_str(&commit.unwrap()).unwrap();
     assert_eq!(commit["calls"]["completions"], 5_000);
+    let files: Vec<&str> = commit["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|file| file["path"].as_str())
+        .collect();
+    for table in ["calls/round-000001.s00.parquet", "prompts/round-000001.s00.parquet"] {
+        let rows = commit["files"].as_array().unwrap().iter().find(|file| file["path"] == table);
+        // A row per completion, and one per message of the one prompt that all share.
+        let expected = if table.starts_with("calls") { 5_000 } else { 2 };
+        assert_eq!(rows.unwrap()["rows"], expected, "{files:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,114 @@
+//! Playing what has been played: a run that goes on after its last committed round, and one that is only checked.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use throng_data::{CommitRecord, RoundWriter, RunDir, WritableRun};
+use throng_llm_bridge::exchange::{Batch, ExchangeError, Exchanged};
+use throng_llm_bridge::recorded::Recorded;
+use throng_llm_bridge::{BridgeConfig, Responder};
+use throng_systems::BridgeHandle;
+use throng_systems::engine::state_digest;
+
+use super::past::Past;
+use super::rounds::{self, Outcome};
+use super::way::{self, Asked, Journaled};
+use super::worlds::Worlds;
+use super::{Plan, PlayError, RunEnd, StopFlag, Watch};
+
+/// Asks the bridge, except of rounds that are committed, which it plays from their records.
+struct Resumed {
+    committed: u32,
+    past: Recorded,
+    asked: Asked,
+}
+
+impl Responder for Resumed {
+    fn config(&self) -> &BridgeConfig {
+        self.asked.config()
+    }
+
+    fn exchange(&self, batch: Batch) -> Result<Exchanged, ExchangeError> {
+        if batch.moment.round <= self.committed {
+            self.past.exchange(batch)
+        } else {
+            self.asked.exchange(batch)
+        }
+    }
+}
+
+/// Goes on with the run in `directory`, whose configuration is that of the plan: its committed rounds are played
+/// again from their records and compared, then the others are played as in [`play`](super::play). What the
+/// unfinished round has paid for is not asked again.
+///
+/// # Errors
+/// [`PlayError::Diverged`] when a committed round does not come out the same; otherwise as for `play`.
+pub fn resume(
+    plan: Plan,
+    directory: &RunDir,
+    stop: StopFlag,
+    watch: &mut dyn Watch,
+) -> Result<RunEnd, PlayError> {
+    let begun = Instant::now();
+    let commits = directory.commits()?;
+    let committed = commits.last().map_or(0, |record| record.round);
+    let past = Past::new(RunDir::open(directory.path())?);
+    let store = Arc::new(Journaled::default());
+    let spent = way::spent(&commits);
+    let wrap = |asked: Asked| -> Arc<dyn Responder> {
+        let past = Recorded::new(asked.config().clone(), Arc::new(past));
+        Arc::new(Resumed { committed, past, asked })
+    };
+    let way = way::open(&plan, (Arc::clone(&store), spent), &stop, watch, wrap)?;
+    let mut worlds = Worlds::new(&plan, way.as_ref().map(|way| &way.handle))?;
+    let people = worlds.people()?;
+    let mut run = WritableRun::open(directory.path())?;
+    store.open(&plan, &mut run, watch)?;
+    if commits.is_empty() {
+        run.commit(rounds::before_first_round(&plan, people))?;
+    }
+    watch.started(&rounds::head(&plan, directory.path().to_owned()));
+    let state = replayed(&mut worlds, &commits, |_| ())?;
+    let mut writer = RoundWriter::start(run)?;
+    let from = Outcome::after(committed, state);
+    let played = rounds::play_rounds(&plan, &stop, watch, &mut worlds, &mut writer, from);
+    rounds::end(played, writer, directory.path().to_owned(), begun, watch)
+}
+
+/// Plays the committed rounds of a run again from its records alone, without any network, and compares their
+/// digests; `each` is told of every round that came out the same.
+///
+/// # Errors
+/// [`PlayError::Diverged`] at the first round that does not.
+pub fn replay(plan: &Plan, directory: &RunDir, each: impl FnMut(u32)) -> Result<u32, PlayError> {
+    let commits = directory.commits()?;
+    let handle = plan.config.bridge(plan.bridge).map(|(config, places)| {
+        let past = Arc::new(Past::new(directory.clone()));
+        BridgeHandle::new(Arc::new(Recorded::new(config, past)), places)
+    });
+    let mut worlds = Worlds::new(plan, handle.as_ref())?;
+    worlds.people()?;
+    replayed(&mut worlds, &commits, each)?;
+    Ok(commits.last().map_or(0, |record| record.round))
+}
+
+/// Plays the rounds of these records, and returns the digest of the last one.
+fn replayed(
+    worlds: &mut Worlds,
+    commits: &[CommitRecord],
+    mut each: impl FnMut(u32),
+) -> Result<Option<throng_systems::engine::Digest>, PlayError> {
+    let mut state = None;
+    for record in commits.iter().filter(|record| record.round > 0) {
+        let Ok(played) = worlds.round()? else {
+            return Err(PlayError::Diverged { round: record.round });
+        };
+        let digest = state_digest(&played.blocks);
+        if record.state_hash.as_deref() != Some(digest.to_string().as_str()) {
+            return Err(PlayError::Diverged { round: record.round });
+        }
+        state = Some(digest);
+        each(record.round);
+    }
+    Ok(state)
+}
