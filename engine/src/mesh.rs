@@ -32,6 +32,21 @@ pub trait Transport: Send + Sync {
     /// # Errors
     /// When another world has ended.
     fn allgather(&self, mine: Vec<u8>) -> Result<Vec<Vec<u8>>, MeshError>;
+    /// What every world had for this one, in rank order; `parcels` holds what this world has for each rank.
+    ///
+    /// A transport that can send to one world alone overrides this: here every world sees every parcel.
+    ///
+    /// # Errors
+    /// When another world has ended.
+    fn exchange(&self, parcels: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, MeshError> {
+        let packed = postcard::to_allocvec(&parcels).map_err(unreadable)?;
+        let own_parcel = |packed: &Vec<u8>| {
+            let mut parcels: Vec<Vec<u8>> = postcard::from_bytes(packed).map_err(unreadable)?;
+            let own = parcels.get_mut(self.rank()).map(std::mem::take);
+            own.ok_or_else(|| MeshError::Unreadable("a parcel is missing".to_owned()))
+        };
+        self.allgather(packed)?.iter().map(own_parcel).collect()
+    }
 }
 
 /// The worlds of a run, seen from one of them.
@@ -80,6 +95,27 @@ impl Mesh {
         all.iter().map(|bytes| postcard::from_bytes(bytes).map_err(unreadable)).collect()
     }
 
+    /// What every world had for this one, in rank order; `parcels` holds what this world has for each rank.
+    ///
+    /// # Errors
+    /// As [`Self::gather`].
+    ///
+    /// # Panics
+    /// If there is not one parcel for each world.
+    pub fn exchange<T: Serialize + DeserializeOwned>(
+        &self,
+        parcels: Vec<T>,
+    ) -> Result<Vec<T>, MeshError> {
+        assert_eq!(parcels.len(), self.size(), "every world gets one parcel");
+        let Some(transport) = &self.transport else { return Ok(parcels) };
+        let bytes: Result<Vec<_>, _> = parcels
+            .iter()
+            .map(|parcel| postcard::to_allocvec(parcel).map_err(unreadable))
+            .collect();
+        let all = transport.exchange(bytes?)?;
+        all.iter().map(|bytes| postcard::from_bytes(bytes).map_err(unreadable)).collect()
+    }
+
     /// The merge of every world's partial, in rank order.
     ///
     /// # Errors
@@ -119,9 +155,9 @@ struct Shared {
 }
 
 struct Table {
-    given: Vec<Option<Vec<u8>>>,
+    given: Vec<Option<Vec<Vec<u8>>>>,
     /// What all gave last time, until the next exchange is complete.
-    complete: Arc<Vec<Vec<u8>>>,
+    complete: Arc<Vec<Vec<Vec<u8>>>>,
     exchanges: u64,
     gone: bool,
 }
@@ -149,6 +185,19 @@ impl Transport for Seat {
     }
 
     fn allgather(&self, mine: Vec<u8>) -> Result<Vec<Vec<u8>>, MeshError> {
+        let all = self.lay_down(vec![mine])?;
+        Ok(all.iter().map(|given| given[0].clone()).collect())
+    }
+
+    fn exchange(&self, parcels: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, MeshError> {
+        let all = self.lay_down(parcels)?;
+        Ok(all.iter().map(|given| given[self.rank].clone()).collect())
+    }
+}
+
+impl Seat {
+    /// Gives parcels and waits until all worlds have; returns what each gave.
+    fn lay_down(&self, mine: Vec<Vec<u8>>) -> Result<Arc<Vec<Vec<Vec<u8>>>>, MeshError> {
         let mut table = self.shared.table();
         let exchange = table.exchanges;
         table.given[self.rank] = Some(mine);
@@ -163,7 +212,7 @@ impl Transport for Seat {
             }
             table = self.shared.changed.wait(table).unwrap_or_else(PoisonError::into_inner);
         }
-        Ok(table.complete.to_vec())
+        Ok(Arc::clone(&table.complete))
     }
 }
 
@@ -211,6 +260,50 @@ mod tests {
             }
         });
         assert_eq!(Mesh::alone().total(moments(7)).unwrap(), moments(7));
+    }
+
+    #[test]
+    fn every_world_gets_its_own_parcels_in_rank_order() {
+        std::thread::scope(|scope| {
+            for mesh in Mesh::of_threads(3) {
+                scope.spawn(move || {
+                    let rank = mesh.rank();
+                    let got = mesh.exchange((0..3).map(|to| (rank, to)).collect()).unwrap();
+                    assert_eq!(got, [(0, rank), (1, rank), (2, rank)]);
+                });
+            }
+        });
+        assert_eq!(Mesh::alone().exchange(vec![7]).unwrap(), [7]);
+    }
+
+    /// A transport that only gathers.
+    struct Gathering(Seat);
+
+    impl Transport for Gathering {
+        fn rank(&self) -> usize {
+            self.0.rank()
+        }
+        fn size(&self) -> usize {
+            self.0.size()
+        }
+        fn allgather(&self, mine: Vec<u8>) -> Result<Vec<Vec<u8>>, MeshError> {
+            self.0.allgather(mine)
+        }
+    }
+
+    #[test]
+    fn a_transport_that_only_gathers_exchanges_too() {
+        let shared = Arc::new(Shared::new(2));
+        std::thread::scope(|scope| {
+            for rank in 0..2 {
+                let seat = Seat { rank, size: 2, shared: Arc::clone(&shared) };
+                scope.spawn(move || {
+                    let mesh = Mesh::new(Gathering(seat));
+                    let got = mesh.exchange(vec![(rank, 0), (rank, 1)]).unwrap();
+                    assert_eq!(got, [(0, rank), (1, rank)]);
+                });
+            }
+        });
     }
 
     #[test]

@@ -12,10 +12,14 @@ mod error;
 mod layout;
 mod ledger;
 mod member;
+mod mesh;
 mod node;
+mod secret;
 
 pub use error::ShardError;
 pub use layout::{Layout, Owner};
 pub use ledger::{Commit, Entry, Event, Generation, HOSTS_MAX, Ledger, LedgerError, Opening};
 pub use member::{Member, Name};
+pub use mesh::{CHUNK_BYTES, MeshHandle, TimelyMesh};
 pub use node::{Action, Node, Patience, Peer, Phase, Status, View};
+pub use secret::Secret;

@@ -23,24 +23,24 @@ impl Chance {
 
 /// Which faults there are, and how often.
 #[derive(Debug, Clone, Copy)]
-pub struct Faults {
+pub(crate) struct Faults {
     /// The first of: kill, kill, freeze, divide, no store, reset, kill all.
-    pub kinds: u64,
+    pub(crate) kinds: u64,
     /// Milliseconds between two of them, on average.
-    pub pause: u64,
-    pub gossip_interval: u64,
+    pub(crate) pause: u64,
+    pub(crate) gossip_interval: u64,
 }
 
 impl Faults {
-    pub fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self { kinds: 0, pause: 1_000, gossip_interval: 250 }
     }
 
-    pub fn all() -> Self {
+    pub(crate) fn all() -> Self {
         Self { kinds: 7, pause: 3_000, gossip_interval: 250 }
     }
 
-    pub fn rare() -> Self {
+    pub(crate) fn rare() -> Self {
         Self { kinds: 6, pause: 8_000, gossip_interval: 1_000 }
     }
 }

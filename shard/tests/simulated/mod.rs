@@ -13,7 +13,7 @@ use throng_shard::{
 };
 
 use chance::Chance;
-pub use chance::Faults;
+pub(crate) use chance::Faults;
 use gossip::Gossip;
 use mesh::Mesh;
 
@@ -55,7 +55,7 @@ struct Host {
 }
 
 /// One run of many hosts.
-pub struct Run {
+pub(crate) struct Run {
     now: u64,
     hosts: Vec<Host>,
     min: usize,
@@ -73,7 +73,7 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn new(seed: u64, hosts: usize, min: usize, faults: Faults) -> Self {
+    pub(crate) fn new(seed: u64, hosts: usize, min: usize, faults: Faults) -> Self {
         let opening = Opening { nonce: 7, digest: "d".to_owned(), agents: AGENTS };
         let first = Entry { position: 0, attempt: "o".to_owned(), event: Event::Opening(opening) };
         let mut run = Self {
@@ -108,7 +108,7 @@ impl Run {
     }
 
     /// Plays until every host knows that the run is over.
-    pub fn play(&mut self) {
+    pub(crate) fn play(&mut self) {
         while let Some(Reverse((at, _, what))) = self.queue.pop() {
             self.now = at;
             assert!(at < END_BY, "no end: {}", self.describe());
@@ -312,7 +312,7 @@ impl Run {
     }
 
     /// What one process would have committed, and a ledger in which everything follows.
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         let mut ledger = Ledger::default();
         let mut state = 0;
         for entry in &self.store {
@@ -325,11 +325,11 @@ impl Run {
         assert!(ledger.is_over(), "{}", self.describe());
     }
 
-    pub fn generations(&self) -> usize {
+    pub(crate) fn generations(&self) -> usize {
         self.store.iter().filter(|entry| matches!(entry.event, Event::Generation(_))).count()
     }
 
-    pub fn history(&self) -> String {
+    pub(crate) fn history(&self) -> String {
         format!("{:?}", self.store)
     }
 
