@@ -238,7 +238,9 @@ impl Ledger {
         order.truncate(HOSTS_MAX);
         let (_, first) = self.shards(order.len() as u64);
         if first + order.len() as u64 > SHARDS_MAX {
-            let problem = format!("the {SHARDS_MAX} shard numbers are used up by generations that committed nothing");
+            let problem = format!(
+                "the {SHARDS_MAX} shard numbers are used up by generations that committed nothing"
+            );
             return Err(LedgerError { position: self.len, problem });
         }
         let find = |name| hosts.iter().find(|host| host.name == name).cloned();

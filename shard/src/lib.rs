@@ -14,7 +14,6 @@ mod ledger;
 mod member;
 mod mesh;
 mod node;
-mod secret;
 
 pub use error::ShardError;
 pub use layout::{Layout, Owner};
@@ -22,4 +21,3 @@ pub use ledger::{Commit, Entry, Event, Generation, HOSTS_MAX, Ledger, LedgerErro
 pub use member::{Member, Name};
 pub use mesh::{CHUNK_BYTES, MeshHandle, TimelyMesh};
 pub use node::{Action, Node, Patience, Peer, Phase, Status, View};
-pub use secret::Secret;

@@ -93,8 +93,8 @@ impl TimelyMesh {
         let size = sockets.len();
         let handle = MeshHandle::new(&sockets)?;
         let ((parcels, given), (done, arrived)) = (channel(), channel());
-        let line = Line { given, done, handle: handle.clone() };
-        let (guards, comms) = start(rank, sockets, line)?;
+        let ears = Line { given, done, handle: handle.clone() };
+        let (guards, comms) = start(rank, sockets, ears)?;
         let worker = guards.guards()[0].thread().clone();
         let of_thread = handle.clone();
         let body = move || {
@@ -106,8 +106,8 @@ impl TimelyMesh {
         };
         let thread = thread::Builder::new().name(THREAD.to_owned()).spawn(body);
         let thread = thread.map_err(ShardError::Thread).inspect_err(|_| handle.end())?;
-        let link = Mutex::new(Link { parcels: Some(parcels), arrived, worker });
-        Ok(Self { rank, size, link, handle, thread: Some(thread) })
+        let link = Link { parcels: Some(parcels), arrived, worker };
+        Ok(Self { rank, size, link: Mutex::new(link), handle, thread: Some(thread) })
     }
 
     /// Ends this mesh from elsewhere.
@@ -122,8 +122,8 @@ impl TimelyMesh {
         }
         // A world that panicked while it waited leaves the line as it was.
         let link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = link.parcels.as_ref().ok_or(MeshError::Gone)?;
-        line.send(parcels).map_err(|_| MeshError::Gone)?;
+        let sent = link.parcels.as_ref().map(|worker| worker.send(parcels));
+        sent.and_then(Result::ok).ok_or(MeshError::Gone)?;
         link.worker.unpark();
         link.arrived.recv().map_err(|_| MeshError::Gone)
     }
@@ -160,13 +160,17 @@ impl Drop for TimelyMesh {
 
 impl std::fmt::Debug for TimelyMesh {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TimelyMesh").field("rank", &self.rank).field("size", &self.size).finish()
+        f.debug_struct("TimelyMesh")
+            .field("rank", &self.rank)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
     }
 }
 
 impl MeshHandle {
     fn new(sockets: &[Option<TcpStream>]) -> Result<Self, ShardError> {
-        let clone = |socket: &Option<TcpStream>| socket.as_ref().map(TcpStream::try_clone).transpose();
+        let clone =
+            |socket: &Option<TcpStream>| socket.as_ref().map(TcpStream::try_clone).transpose();
         let sockets = sockets.iter().map(clone).collect::<Result<_, _>>();
         let sockets = sockets.map_err(ShardError::Thread)?;
         let shared = Shared { sockets, ended: AtomicBool::new(false), closed: Mutex::default() };
@@ -299,7 +303,8 @@ struct Exchange {
 
 /// The life of the worker.
 fn serve(allocator: Allocator, size: usize, line: &Line) {
-    let mut worker = Worker::new(WorkerConfig::default(), allocator, None);
+    // Without a clock a worker never waits; it spins.
+    let mut worker = Worker::new(WorkerConfig::default(), allocator, Some(Instant::now()));
     let mut exchange = Exchange::new(&mut worker, size);
     while !line.handle.has_ended() {
         match line.given.try_recv() {
@@ -334,7 +339,8 @@ impl Exchange {
             stream.sink(DistributorPact(|_| ToRank), "parcels", move |(pieces, frontier)| {
                 pieces.for_each(|time, piece| {
                     let mut arrived = into.borrow_mut();
-                    let ranks = arrived.entry(*time.time()).or_insert_with(|| vec![Vec::new(); size]);
+                    let ranks =
+                        arrived.entry(*time.time()).or_insert_with(|| vec![Vec::new(); size]);
                     piece.append_to(&mut ranks[piece.from as usize]);
                 });
                 seen.set(frontier.frontier().first().copied().unwrap_or(u64::MAX));
@@ -345,7 +351,12 @@ impl Exchange {
     }
 
     /// Sends parcels and waits for those of all others; nothing when the mesh was ended.
-    fn pass(&mut self, worker: &mut Worker, parcels: Parcels, handle: &MeshHandle) -> Option<Parcels> {
+    fn pass(
+        &mut self,
+        worker: &mut Worker,
+        parcels: Parcels,
+        handle: &MeshHandle,
+    ) -> Option<Parcels> {
         let time = *self.input.time();
         let mut own = Vec::new();
         for (to, parcel) in parcels.into_iter().enumerate() {

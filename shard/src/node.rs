@@ -221,9 +221,8 @@ impl Node {
     /// Whether the round's end is the moment for another generation: somebody wants in, or out.
     pub fn wants_boundary(&self, view: View<'_>) -> bool {
         let Some(current) = self.ledger.generation() else { return false };
-        let leaves = |peer: &Peer| {
-            peer.status.phase == Phase::Leaving && self.is_inside(&peer.member)
-        };
+        let leaves =
+            |peer: &Peer| peer.status.phase == Phase::Leaving && self.is_inside(&peer.member);
         if self.leaving || view.iter().any(leaves) {
             return true;
         }
@@ -231,9 +230,9 @@ impl Node {
         let cut_off = |peer: &Peer| {
             current.members.iter().any(|member| self.are_cut_off(view, member, &peer.member))
         };
-        room && view.iter().any(|peer| {
-            self.is_ready(peer) && !self.is_inside(&peer.member) && !cut_off(peer)
-        })
+        room && view
+            .iter()
+            .any(|peer| self.is_ready(peer) && !self.is_inside(&peer.member) && !cut_off(peer))
     }
 
     fn is_me(&self, member: &Member) -> bool {
@@ -335,7 +334,8 @@ impl Node {
         let restarted = |member: &Member| {
             self.ledger.seat_of(&member.name).is_some_and(|(life, _)| member.incarnation > life)
         };
-        let peers = view.iter().map(|peer| &peer.member).filter(|member| member.name != self.me.name);
+        let peers =
+            view.iter().map(|peer| &peer.member).filter(|member| member.name != self.me.name);
         let restarted = peers.chain([&self.me]).filter(|member| restarted(member)).count();
         restarted == self.ledger.generation().map_or(0, |current| current.members.len())
     }

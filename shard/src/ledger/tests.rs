@@ -65,7 +65,8 @@ fn floats_in_a_record_come_back_bit_by_bit() {
     let record = serde_json::json!({ "mean": mean }).to_string();
     let mut ledger = opened();
     begin(&mut ledger, &[member("a", 1)]);
-    let event = Event::Commit(Commit { generation: 1, round: 0, record: record.clone(), last: false });
+    let event =
+        Event::Commit(Commit { generation: 1, round: 0, record: record.clone(), last: false });
     add(&mut ledger, event).unwrap();
     let back = &ledger.committed().unwrap().record;
     assert_eq!(*back, record);

@@ -10,15 +10,13 @@ fn sockets(size: usize) -> Vec<Vec<Option<TcpStream>>> {
     let mut all: Vec<Vec<Option<TcpStream>>> =
         (0..size).map(|_| (0..size).map(|_| None).collect()).collect();
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    for high in 0..size {
-        for low in 0..high {
-            let one = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            let (other, _) = listener.accept().unwrap();
-            for socket in [&one, &other] {
-                socket.set_nodelay(true).unwrap();
-            }
-            (all[high][low], all[low][high]) = (Some(one), Some(other));
+    for (high, low) in (0..size).flat_map(|high| (0..high).map(move |low| (high, low))) {
+        let one = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (other, _) = listener.accept().unwrap();
+        for socket in [&one, &other] {
+            socket.set_nodelay(true).unwrap();
         }
+        (all[high][low], all[low][high]) = (Some(one), Some(other));
     }
     all
 }
@@ -43,7 +41,8 @@ fn every_rank_gets_everything_in_rank_order() {
         each(size, |mesh| {
             for round in 0..50_u8 {
                 let all = mesh.allgather(vec![mesh.rank() as u8, round]).unwrap();
-                let expected: Vec<Vec<u8>> = (0..size).map(|rank| vec![rank as u8, round]).collect();
+                let expected: Vec<Vec<u8>> =
+                    (0..size).map(|rank| vec![rank as u8, round]).collect();
                 assert_eq!(all, expected);
             }
         });
@@ -52,7 +51,8 @@ fn every_rank_gets_everything_in_rank_order() {
 
 #[test]
 fn parcels_of_all_lengths_reach_the_rank_that_they_are_for() {
-    let lengths = [0, 1, 7, 8, 9, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES + 5];
+    let lengths =
+        [0, 1, 7, 8, 9, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES + 5];
     let parcel = |from: usize, to: usize, round: usize| {
         vec![(from * 16 + to) as u8; lengths[(from + 2 * to + round) % lengths.len()]]
     };
@@ -101,7 +101,8 @@ fn a_host_that_ends_ends_the_mesh_of_the_others() {
 fn a_death_is_noticed_while_nobody_exchanges_anything() {
     let (ended, ends) = sync_channel(1);
     let mut sockets = sockets(2).into_iter();
-    let stays = TimelyMesh::new(0, sockets.next().unwrap(), move || ended.send(()).unwrap()).unwrap();
+    let stays =
+        TimelyMesh::new(0, sockets.next().unwrap(), move || ended.send(()).unwrap()).unwrap();
     let dies = TimelyMesh::new(1, sockets.next().unwrap(), || {}).unwrap();
     stays.handle();
     dies.handle().abort();

@@ -100,7 +100,7 @@ fn the_smaller_part_of_a_divided_network_stands_still() {
     let mut a = playing("a", 2, &["a", "b", "c"]);
     a.mesh_ended(&[], at(0));
     let dead = |name| Peer { alive: false, ..peer(name, Phase::Playing, 1) };
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     assert_eq!(a.decide(minute, &[dead("b"), dead("c")]), Action::Wait);
     let mut b = playing("b", 2, &["a", "b", "c"]);
     b.mesh_ended(&[], at(0));
@@ -114,7 +114,7 @@ fn members_of_the_generation_lead_before_strangers_with_smaller_names() {
     assert_eq!(names(b.decide(at(0), &[idle("a"), peer("c", Phase::Idle, 1)])), ["b", "a", "c"]);
     let mut a = playing("a", 1, &["b", "c"]);
     let view = [peer("b", Phase::Idle, 1), peer("c", Phase::Idle, 1)];
-    assert_eq!(a.decide(Duration::from_secs(60), &view), Action::Wait);
+    assert_eq!(a.decide(Duration::from_mins(1), &view), Action::Wait);
 }
 
 #[test]

@@ -34,10 +34,10 @@ pub(crate) fn play(state: u64, round: u32) -> u64 {
 
 impl Run {
     pub(super) fn join(&mut self, host: usize, generation: &Generation) {
-        let number = |name: &Name| name.as_str()[1..].parse::<usize>().unwrap();
+        let number = |name: &Name| name.as_str()[1..].parse::<usize>().expect("hosts are numbered");
         let resume = self.node(host).ledger().resume();
         let round = resume.map_or(0, |commit| commit.round + 1);
-        let state = resume.map_or(0, |commit| commit.record.parse().unwrap());
+        let state = resume.map_or(0, |commit| commit.record.parse().expect("a number"));
         let mesh = self.meshes.entry(generation.id).or_insert_with(|| Mesh {
             members: generation.members.iter().map(|member| number(&member.name)).collect(),
             joined: vec![false; generation.members.len()],
@@ -47,7 +47,7 @@ impl Run {
         });
         // All members start from one round, whenever they looked.
         assert!(mesh.fallen || (mesh.round, mesh.state) == (round, state));
-        let rank = mesh.members.iter().position(|&member| member == host).unwrap();
+        let rank = mesh.members.iter().position(|&member| member == host).expect("a member");
         mesh.joined[rank] = true;
         if mesh.fallen {
             return self.notice(host, generation.id, DOOR_PATIENCE, Vec::new());
@@ -187,7 +187,9 @@ impl Run {
             .collect();
         let now = Duration::from_millis(self.now);
         let Some(node) = &mut self.hosts[host].node else { return };
-        if node.status().generation != generation || node.status().phase != throng_shard::Phase::Playing {
+        if node.status().generation != generation
+            || node.status().phase != throng_shard::Phase::Playing
+        {
             return;
         }
         if stuck {

@@ -18,7 +18,7 @@ use gossip::Gossip;
 use mesh::Mesh;
 
 /// Rounds of a run, after round 0.
-const ROUNDS: u32 = 25;
+const ROUNDS: u32 = 50;
 /// Faults befall hosts until then; afterwards everything heals, and the run must end.
 const FAULTS_UNTIL: u64 = 60_000;
 /// A run that has not ended by then never will.
@@ -34,9 +34,18 @@ enum Happening {
     /// The members of a generation have played and written a round.
     RoundPlayed(u64),
     /// A commit arrives at the store.
-    CommitArrives { generation: u64, position: u64, record: u64 },
+    CommitArrives {
+        generation: u64,
+        position: u64,
+        record: u64,
+    },
     /// A host notices that its mesh has ended.
-    MeshEnds { host: usize, life: u64, generation: u64, suspects: Vec<usize> },
+    MeshEnds {
+        host: usize,
+        life: u64,
+        generation: u64,
+        suspects: Vec<usize>,
+    },
     Fault,
     Restart(usize),
     Thaw(usize),
@@ -141,7 +150,7 @@ impl Run {
     }
 
     fn member(&self, host: usize) -> Member {
-        let name = Name::new(format!("h{host:04}")).unwrap();
+        let name = Name::new(format!("h{host:04}")).expect("a name");
         Member { name, incarnation: self.hosts[host].life, door: ([127, 0, 0, 1], 1).into() }
     }
 
@@ -172,7 +181,8 @@ impl Run {
         if self.hosts[host].node.is_none() || self.hosts[host].life != life {
             return;
         }
-        let pause = self.faults.gossip_interval / 2 + self.chance.below(self.faults.gossip_interval);
+        let pause =
+            self.faults.gossip_interval / 2 + self.chance.below(self.faults.gossip_interval);
         self.arrange(pause, Happening::Look(host, life));
         if self.hosts[host].frozen {
             return;
@@ -191,7 +201,9 @@ impl Run {
     fn read(&mut self, host: usize) {
         let now = Duration::from_millis(self.now);
         let unreadable = self.chance.one_in(20);
-        let Host { node: Some(node), reaches_store: true, .. } = &mut self.hosts[host] else { return };
+        let Host { node: Some(node), reaches_store: true, .. } = &mut self.hosts[host] else {
+            return;
+        };
         for entry in &self.store[node.ledger().len() as usize..] {
             node.learn(entry, now).expect("the store holds nothing that cannot follow");
         }
@@ -327,6 +339,11 @@ impl Run {
 
     pub(crate) fn generations(&self) -> usize {
         self.store.iter().filter(|entry| matches!(entry.event, Event::Generation(_))).count()
+    }
+
+    /// Commits that came after their generation had been replaced.
+    pub(crate) fn fenced(&self) -> u32 {
+        self.refused
     }
 
     pub(crate) fn history(&self) -> String {
