@@ -62,6 +62,7 @@ fn output(round: u32, tables: Vec<Table>, accounting: Accounting) -> RoundOutput
         state_hash: None,
         state: BTreeMap::new(),
         wall_us: None,
+        calls: None,
     }
 }
 

@@ -174,6 +174,7 @@ fn output(round: u32, table: Table, accounting: Accounting) -> RoundOutput {
         state_hash: None,
         state: BTreeMap::new(),
         wall_us: None,
+        calls: None,
     }
 }
 

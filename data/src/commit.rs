@@ -39,6 +39,30 @@ pub struct CommitRecord {
     pub files: Vec<FileRecord>,
     /// How long the round took; only here, since tables must be reproducible.
     pub wall_us: Option<u64>,
+    /// What the round's model calls took; nothing in a round without any. Only here, since retries differ from one
+    /// play of a round to another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<CallTotals>,
+}
+
+/// What the model calls of a round took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallTotals {
+    /// Requests sent, retries included.
+    pub requests: u64,
+    /// Completions paid for.
+    pub completions: u64,
+    /// Completions that had been paid for earlier.
+    pub reused: u64,
+    /// Tokens of prompts, cached ones included.
+    pub prompt_tokens: u64,
+    /// Tokens of completions.
+    pub completion_tokens: u64,
+    /// Tokens of prompts that servers had cached.
+    pub cached_tokens: u64,
+    /// Price in millionths of a millionth of a US dollar.
+    pub cost_pico_usd: u64,
 }
 
 /// One file of a round.

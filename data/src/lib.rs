@@ -29,7 +29,9 @@ mod time;
 mod verify;
 mod writer;
 
-pub use commit::{Accounting, AttemptId, Bits, CommitRecord, FileRecord, RECORD_BYTES_MAX};
+pub use commit::{
+    Accounting, AttemptId, Bits, CallTotals, CommitRecord, FileRecord, RECORD_BYTES_MAX,
+};
 pub use digest::{sha256_file, sha256_hex};
 pub use encode::{ENCODERS_MAX, ROW_GROUP_ROWS};
 pub use error::{Error, Fault, Result};

@@ -1,7 +1,7 @@
 //! A run directory that this process alone may write: created, or opened again and cleaned.
 
 use crate::SCHEMA_VERSION;
-use crate::commit::{Accounting, AttemptId, CommitRecord, FileRecord, fence};
+use crate::commit::{Accounting, AttemptId, CallTotals, CommitRecord, FileRecord, fence};
 use crate::describe::{self, describe};
 use crate::digest::sha256_hex;
 use crate::durable::{TmpFile, ensure_folder, rename, replace, sync_folder, together};
@@ -61,6 +61,8 @@ pub struct RoundOutput {
     pub state: BTreeMap<String, f64>,
     /// How long the round took.
     pub wall_us: Option<u64>,
+    /// What its model calls took.
+    pub calls: Option<CallTotals>,
 }
 
 /// Files of a round in their places, and the folders that this changed.
@@ -233,6 +235,7 @@ impl WritableRun {
             state: output.state.into_iter().map(|(name, value)| (name, value.into())).collect(),
             files: placed.files,
             wall_us: output.wall_us,
+            calls: output.calls,
         };
         record.create(&self.path, &placed.folders).inspect_err(|_| self.withdraw(&record))?;
         self.manifest.commits.add(&record);

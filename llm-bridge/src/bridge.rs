@@ -2,14 +2,14 @@
 
 use crate::budget::Spent;
 use crate::engine::{Command, EndpointCounters, Engine};
-use crate::exchange::{Batch, ExchangeError, Exchanged, Prepared, Progress, Snapshot};
+use crate::exchange::{Batch, ExchangeError, Exchanged, Prepared, Progress, Responder, Snapshot};
 use crate::limits::{COMMANDS_MAX, FILES_SHARE};
 use crate::model::{BridgeConfig, ConfigError};
 use crate::store::CompletionStore;
 use crate::wire::http::HttpTransport;
 use crate::wire::scripted::Mixed;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,6 +23,8 @@ pub struct Bridge {
     thread: Option<JoinHandle<()>>,
     in_flight_max: usize,
     notices: Vec<String>,
+    /// The exchanges that have not been waited for.
+    under_way: Mutex<Vec<Weak<Progress>>>,
 }
 
 /// Why a bridge cannot start.
@@ -78,7 +80,8 @@ impl Bridge {
             Ok(Err(error)) => return Err(error),
             Err(_) => return Err(StartError::Thread(std::io::Error::other("it ended at once"))),
         }
-        Ok(Self { config, commands: Some(commands), thread: Some(thread), in_flight_max, notices })
+        let (commands, thread, under_way) = (Some(commands), Some(thread), Mutex::default());
+        Ok(Self { config, commands, thread, in_flight_max, notices, under_way })
     }
 
     /// What the user should know of this start, as that the limit of open files bounds requests in flight.
@@ -101,10 +104,28 @@ impl Bridge {
         self.begin(batch)?.wait()
     }
 
+    /// Sends nothing more, for good: what is in flight is waited for and kept, everything else fails as cancelled.
+    pub fn wind_down(&self) {
+        // Fails only if the bridge has ended, and with it everything in flight.
+        let _ = self.commands().map(|commands| commands.blocking_send(Command::WindDown));
+    }
+
+    /// Live counts of the exchanges under way, together.
+    pub fn live(&self) -> Snapshot {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.retain(|progress| progress.strong_count() > 0);
+        let counts = under_way.iter().filter_map(Weak::upgrade).map(|progress| progress.snapshot());
+        counts.fold(Snapshot::default(), Snapshot::plus)
+    }
+
     /// Asks a batch; the replies are waited for later. Cohorts are found on the calling thread.
     pub fn begin(&self, batch: Batch) -> Result<Exchange, ExchangeError> {
         let prepared = Box::new(Prepared::new(batch, &self.config)?);
         let progress = Arc::new(Progress::default());
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.retain(|progress| progress.strong_count() > 0);
+        under_way.push(Arc::downgrade(&progress));
+        drop(under_way);
         let (done, end) = oneshot::channel();
         let commands = self.commands()?;
         let begin = Command::Begin { prepared, progress: Arc::clone(&progress), done };
@@ -133,6 +154,16 @@ impl Bridge {
 
     fn commands(&self) -> Result<mpsc::Sender<Command>, ExchangeError> {
         self.commands.clone().ok_or(ExchangeError::Ended)
+    }
+}
+
+impl Responder for Bridge {
+    fn config(&self) -> &BridgeConfig {
+        self.config()
+    }
+
+    fn exchange(&self, batch: Batch) -> Result<Exchanged, ExchangeError> {
+        self.exchange(batch)
     }
 }
 

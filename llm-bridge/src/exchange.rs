@@ -121,6 +121,34 @@ pub struct Snapshot {
     pub cost: Money,
 }
 
+/// Whatever turns a batch into replies: the bridge to servers, or a stand-in for it.
+pub trait Responder: Send + Sync {
+    /// The models that batches name by their place.
+    fn config(&self) -> &BridgeConfig;
+
+    /// Asks a batch and waits for its replies.
+    ///
+    /// # Errors
+    /// When the batch cannot be asked, completions cannot be kept, or the responder has ended.
+    fn exchange(&self, batch: Batch) -> Result<Exchanged, ExchangeError>;
+}
+
+impl Snapshot {
+    /// The counts of two exchanges together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            total: self.total + other.total,
+            answered: self.answered + other.answered,
+            failed: self.failed + other.failed,
+            requests: self.requests + other.requests,
+            in_flight: self.in_flight + other.in_flight,
+            tokens: self.tokens + other.tokens,
+            cost: self.cost.plus(other.cost),
+        }
+    }
+}
+
 impl Progress {
     /// The counts now.
     pub fn snapshot(&self) -> Snapshot {

@@ -1,6 +1,7 @@
 //! What a batch will take, before anything is paid, and a better guess while it runs.
 
-use crate::cohort::requests_min;
+use crate::answer::{AnswerSpec, Field};
+use crate::cohort::{Cohort, requests_min};
 use crate::exchange::{Batch, BatchError, Prepared, choices_max};
 use crate::model::BridgeConfig;
 use crate::money::{Prices, Usage};
@@ -31,11 +32,11 @@ pub struct Interval {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Forecast {
     /// Asks.
-    pub asks: u64,
+    pub asks: f64,
     /// Distinct requests.
-    pub cohorts: u64,
-    /// Requests, at least.
-    pub requests: u64,
+    pub cohorts: Interval,
+    /// Requests, if none has to be sent again.
+    pub requests: Interval,
     /// Prompt tokens, as sent.
     pub prompt_tokens: Interval,
     /// Completion tokens.
@@ -46,46 +47,38 @@ pub struct Forecast {
     pub counted: bool,
 }
 
-/// Forecasts `batch`. With a `service`, its servers' tokenizers count a sample of prompts; else, or where
-/// they have none, tokens are reckoned from bytes, which `Forecast::counted` says.
+/// Forecasts what `scale` times as many agents would take as ask in `batch`, which stands for them.
+///
+/// A prompt that several of the sample share is taken to be shared by the rest in proportion. Of prompts that
+/// only one asks, the others have as many more at most, and none at least. With a `service`, its servers'
+/// tokenizers count a sample of prompts; else, or where they have none, tokens are reckoned from bytes, which
+/// `Forecast::counted` says.
 pub fn forecast(
     batch: &Batch,
     config: &BridgeConfig,
     service: Option<&Service>,
+    scale: f64,
 ) -> Result<Forecast, BatchError> {
     let prepared = Prepared::new(batch.clone(), config)?;
-    let cohorts = &prepared.cohorts.cohorts;
-    let stride = cohorts.len().div_ceil(SAMPLE).max(1);
-    let mut ratios = Vec::new();
-    for cohort in cohorts.iter().step_by(stride) {
-        let text: String =
-            batch.prompts.messages(cohort.ask.prompt).map(|message| message.to_string()).collect();
-        let at = Address { model: cohort.ask.model, endpoint: 0 };
-        let tokens = service.and_then(|service| service.count_tokens(at, &text));
-        ratios.extend(
-            tokens.filter(|_| !text.is_empty()).map(|tokens| tokens as f64 / text.len() as f64),
-        );
-    }
+    let ratios = ratios(&prepared, service);
     let per_byte = per_byte(&ratios);
-    let mut forecast = Forecast {
-        asks: batch.asks.len() as u64,
-        cohorts: cohorts.len() as u64,
-        requests: 0,
-        prompt_tokens: Interval::default(),
-        completion_tokens: Interval::default(),
-        usd: Interval::default(),
-        counted: !ratios.is_empty(),
-    };
-    for cohort in cohorts {
+    let mut forecast = Forecast { asks: batch.asks.len() as f64 * scale, ..Forecast::nothing() };
+    forecast.counted = !ratios.is_empty();
+    for (number, cohort) in prepared.cohorts.cohorts.iter().enumerate() {
         let model = &config.models[usize::from(cohort.ask.model)];
-        let requests = requests_min([cohort.length], choices_max(model));
-        let bytes = batch.prompts.length(cohort.ask.prompt) as f64 * requests as f64;
-        let prompt = per_byte.times(bytes);
-        // A reply has at least one token, at most the limit; short answers are usual.
-        let most = f64::from(model.max_tokens);
-        let completion =
-            Interval { low: 1.0, mean: most.min(8.0), high: most }.times(f64::from(cohort.length));
-        forecast.requests += requests;
+        let members = f64::from(cohort.length) * scale;
+        let shared = requests(members, choices_max(model));
+        let alone = if cohort.length == 1 { scale } else { shared };
+        let requests = Interval { low: shared.min(alone), mean: alone, high: alone.max(shared) };
+        let distinct = if cohort.length == 1 { scale } else { 1.0 };
+        let bytes = batch.prompts.length(cohort.ask.prompt) as f64;
+        let prompt = requests.by(per_byte.times(bytes));
+        let completion = answer_tokens(prepared.spec(number as u32))
+            .at_most(f64::from(model.max_tokens))
+            .times(members);
+        let cohorts = Interval { low: 1.0, mean: distinct, high: distinct };
+        forecast.cohorts = forecast.cohorts.plus(cohorts);
+        forecast.requests = forecast.requests.plus(requests);
         forecast.prompt_tokens = forecast.prompt_tokens.plus(prompt);
         forecast.completion_tokens = forecast.completion_tokens.plus(completion);
         forecast.usd = forecast.usd.plus(price(&model.price, prompt, completion));
@@ -93,7 +86,74 @@ pub fn forecast(
     Ok(forecast)
 }
 
+/// Fewest requests for this many members of one cohort.
+fn requests(members: f64, choices: u32) -> f64 {
+    requests_min([libm::ceil(members) as u32], choices) as f64
+}
+
+/// Tokens per byte of an even sample of prompts, as far as servers count them.
+fn ratios(prepared: &Prepared, service: Option<&Service>) -> Vec<f64> {
+    let Some(service) = service else { return Vec::new() };
+    let cohorts = &prepared.cohorts.cohorts;
+    let stride = cohorts.len().div_ceil(SAMPLE).max(1);
+    let prompts = &prepared.batch.prompts;
+    let ratio = |cohort: &Cohort| {
+        let messages = prompts.messages(cohort.ask.prompt);
+        let text: String = messages.map(|message| message.to_string()).collect();
+        let at = Address { model: cohort.ask.model, endpoint: 0 };
+        let tokens = service.count_tokens(at, &text).filter(|_| !text.is_empty())?;
+        Some(tokens as f64 / text.len() as f64)
+    };
+    cohorts.iter().step_by(stride).filter_map(ratio).collect()
+}
+
+/// Tokens of an answer: at least one, and more the more it may say. A number or a choice with its quotes and
+/// braces has few; of free text, half of what is allowed is usual, at four bytes per token.
+fn answer_tokens(spec: &AnswerSpec) -> Interval {
+    match spec {
+        AnswerSpec::Text { length_max } => {
+            let most = f64::from(*length_max);
+            Interval { low: 1.0, mean: (most / 8.0).max(2.0), high: (most / 2.0).max(4.0) }
+        }
+        AnswerSpec::Object { fields } => {
+            let field = |field: &Field| {
+                answer_tokens(&field.answer).plus(Interval { low: 2.0, mean: 5.0, high: 10.0 })
+            };
+            fields.iter().map(field).fold(Interval::default(), Interval::plus)
+        }
+        _ => Interval { low: 1.0, mean: 4.0, high: 16.0 },
+    }
+}
+
 impl Forecast {
+    /// The forecast of an empty batch.
+    pub fn nothing() -> Self {
+        let none = Interval::default();
+        Self {
+            asks: 0.0,
+            cohorts: none,
+            requests: none,
+            prompt_tokens: none,
+            completion_tokens: none,
+            usd: none,
+            counted: true,
+        }
+    }
+
+    /// The forecast of both.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            asks: self.asks + other.asks,
+            cohorts: self.cohorts.plus(other.cohorts),
+            requests: self.requests.plus(other.requests),
+            prompt_tokens: self.prompt_tokens.plus(other.prompt_tokens),
+            completion_tokens: self.completion_tokens.plus(other.completion_tokens),
+            usd: self.usd.plus(other.usd),
+            counted: self.counted && other.counted,
+        }
+    }
+
     /// The forecast of the whole given what its first part, `totals`, took.
     #[must_use]
     pub fn refined(&self, totals: &Totals) -> Self {
@@ -101,7 +161,7 @@ impl Forecast {
         if done == 0 {
             return self.clone();
         }
-        let scale = self.asks as f64 / done as f64;
+        let scale = self.asks / done as f64;
         // The part done is a sample: what is left may differ by about this share.
         let doubt = SIGMAS / libm::sqrt(done as f64) * (1.0 - 1.0 / scale).max(0.0);
         let whole = |part: f64| {
@@ -113,7 +173,7 @@ impl Forecast {
             }
         };
         Self {
-            requests: libm::ceil(totals.requests as f64 * scale) as u64,
+            requests: whole(totals.requests as f64),
             prompt_tokens: whole(totals.prompt_tokens as f64),
             completion_tokens: whole(totals.completion_tokens as f64),
             usd: whole(totals.cost.usd()),
@@ -124,6 +184,19 @@ impl Forecast {
 }
 
 impl Interval {
+    /// The least and most of both factors.
+    fn by(self, other: Self) -> Self {
+        Self {
+            low: self.low * other.low,
+            mean: self.mean * other.mean,
+            high: self.high * other.high,
+        }
+    }
+
+    fn at_most(self, most: f64) -> Self {
+        Self { low: self.low.min(most), mean: self.mean.min(most), high: self.high.min(most) }
+    }
+
     fn times(self, factor: f64) -> Self {
         Self { low: self.low * factor, mean: self.mean * factor, high: self.high * factor }
     }

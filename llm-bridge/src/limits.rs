@@ -12,6 +12,8 @@ pub const CONNECTING_MAX: usize = 256;
 pub const IDLE_CONNECTION: Duration = Duration::from_millis(3_500);
 /// How long the opening of a connection may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an endpoint may take to say that it is there, before a run starts.
+pub const REACH_TIMEOUT: Duration = Duration::from_secs(10);
 /// Interval of TCP keep-alive probes.
 pub const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 /// Largest body of a successful reply that is read, in bytes.

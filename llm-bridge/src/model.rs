@@ -211,6 +211,13 @@ impl BridgeConfig {
     }
 }
 
+impl Default for ModelConfig {
+    /// A model without a name or an endpoint, which both must be given.
+    fn default() -> Self {
+        Self::named("")
+    }
+}
+
 impl ModelConfig {
     /// A model of this name at one endpoint, with defaults otherwise.
     pub fn at(name: &str, url: &str) -> Self {
@@ -221,6 +228,13 @@ impl ModelConfig {
     pub fn scripted(name: &str, answers: &[&str]) -> Self {
         let answers = answers.iter().map(ToString::to_string).collect();
         Self { kind: Kind::Scripted, answers, ..Self::named(name) }
+    }
+
+    /// Everything wrong with this model, without touching the network or the environment.
+    pub fn errors(&self) -> Vec<ConfigError> {
+        let mut errors = Vec::new();
+        self.collect_errors(&mut errors);
+        errors
     }
 
     fn named(name: &str) -> Self {

@@ -135,3 +135,21 @@ pub struct Totals {
     /// Price of all of it.
     pub cost: Money,
 }
+
+impl Totals {
+    /// Adds the counts of another exchange, or of the same one in another world.
+    pub fn add(&mut self, other: &Self) {
+        self.answered += other.answered;
+        self.failed += other.failed;
+        self.requests += other.requests;
+        self.retries += other.retries;
+        self.hedges += other.hedges;
+        self.questions_again += other.questions_again;
+        self.completions += other.completions;
+        self.journaled += other.journaled;
+        self.prompt_tokens += other.prompt_tokens;
+        self.completion_tokens += other.completion_tokens;
+        self.cached_tokens += other.cached_tokens;
+        self.cost = self.cost.plus(other.cost);
+    }
+}

@@ -339,11 +339,19 @@ fn a_forecast_holds_what_the_run_then_takes() {
     let config = config(&[&mock], 16);
     let batch = batch(5_000, 40);
     let service = Service::new(&config).unwrap();
-    let counted = forecast(&batch, &config, Some(&service)).unwrap();
-    let reckoned = forecast(&batch, &config, None).unwrap();
+    let counted = forecast(&batch, &config, Some(&service), 1.0).unwrap();
+    let reckoned = forecast(&batch, &config, None, 1.0).unwrap();
+    let fifth = self::batch(1_000, 40);
+    let scaled = forecast(&fifth, &config, None, 5.0).unwrap();
     let played = play(config, batch);
     assert!(counted.counted && !reckoned.counted);
-    assert_eq!(counted.requests, played.totals.requests);
+    let requests = played.totals.requests as f64;
+    assert_eq!([counted.requests.low, counted.requests.mean, counted.requests.high], [requests; 3]);
+    assert_eq!(
+        (scaled.asks, scaled.requests),
+        (5_000.0, counted.requests),
+        "a fifth stands for all"
+    );
     let tokens = played.totals.prompt_tokens as f64;
     for forecast in [&counted, &reckoned] {
         let interval = forecast.prompt_tokens;

@@ -17,14 +17,18 @@ use crate::{Cause, ModelRef, Reply};
 /// The way to the models that answer in words; absent in a run of policies alone.
 #[derive(Resource, Clone)]
 pub struct BridgeHandle {
-    bridge: Arc<bridge::Bridge>,
+    responder: Arc<dyn bridge::Responder>,
+    /// Failed replies of an exchange past which the rest is not asked any more.
+    failed_max: Option<u64>,
     /// For each model of the run its place in the bridge's configuration; none for a policy.
     places: Arc<[Option<u16>]>,
 }
 
-/// What the exchanges of this round cost, over all agents of this world.
+/// What the exchanges of a round cost, over all agents of this world.
 #[derive(Resource, Clone, Debug, Default)]
 pub struct Calls {
+    /// The round.
+    pub round: u32,
     /// Counts that reconcile with the endpoints' own.
     pub totals: bridge::Totals,
 }
@@ -72,13 +76,15 @@ pub struct SharedText(bridge::prompt::TextId);
 
 impl BridgeHandle {
     /// A handle on a bridge; `places` says for each model of the run where the bridge has it.
-    pub fn new(bridge: Arc<bridge::Bridge>, places: Vec<Option<u16>>) -> Self {
-        Self { bridge, places: places.into() }
+    pub fn new(responder: Arc<dyn bridge::Responder>, places: Vec<Option<u16>>) -> Self {
+        Self { responder, failed_max: None, places: places.into() }
     }
 
-    /// The bridge.
-    pub fn bridge(&self) -> &bridge::Bridge {
-        &self.bridge
+    /// Breaks an exchange off when more than `most` of its replies have failed.
+    #[must_use]
+    pub fn failing_at_most(mut self, most: u64) -> Self {
+        self.failed_max = Some(most);
+        self
     }
 }
 
@@ -165,15 +171,17 @@ fn exchange<A: Answer>(
     (mut questions, mut calls, mut halt): (ResMut<Questions<A>>, ResMut<Calls>, ResMut<Halt>),
     mut agents: Query<(&AgentId, &mut Reply<A>)>,
 ) -> Result<(), BevyError> {
-    calls.totals = bridge::Totals::default();
+    if calls.round != round.0 {
+        *calls = Calls { round: round.0, ..Calls::default() };
+    }
     if !questions.any() {
         return Ok(());
     }
     let handle = handle.ok_or(QuestionError::NoBridge)?;
     let batch = questions.batch(*seed, *round, &mesh, &handle)?;
     let asked: Vec<u64> = batch.asks.iter().map(|ask| ask.agent).collect();
-    let done = handle.bridge.exchange(batch).map_err(QuestionError::from)?;
-    calls.totals = done.totals;
+    let done = handle.responder.exchange(batch).map_err(QuestionError::from)?;
+    calls.totals.add(&done.totals);
     if let Some(stop) = done.stop {
         halt.0 = Some(stop);
         return Err(QuestionError::Stopped(stop).into());
@@ -207,7 +215,7 @@ impl<A: Answer> Questions<A> {
             prompts: Arc::new(std::mem::take(&mut self.prompts)),
             answers: Arc::from([spec(&self.shape)]),
             deadline: None,
-            failed_max: None,
+            failed_max: handle.failed_max,
             ranks_before: BTreeMap::new(),
         };
         if mesh.size() > 1 {
@@ -223,7 +231,7 @@ fn ranks_before(
     mesh: &Mesh,
     handle: &BridgeHandle,
 ) -> Result<BTreeMap<bridge::CohortKey, u64>, QuestionError> {
-    let sizes = bridge::exchange::cohort_sizes(batch, handle.bridge.config())
+    let sizes = bridge::exchange::cohort_sizes(batch, handle.responder.config())
         .map_err(bridge::ExchangeError::from)?;
     let plain = sizes.iter().map(|(key, count)| {
         let bridge::CohortKey { prompt, model, parameters } = key;

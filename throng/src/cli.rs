@@ -9,12 +9,14 @@ mod failure;
 mod interrupt;
 mod list;
 pub(crate) mod output;
+mod plan;
 mod play_arguments;
 mod report;
 mod run;
 mod runs;
 mod scenarios;
 mod schema;
+mod serve_mock;
 mod status;
 mod verify;
 
@@ -44,6 +46,7 @@ fn dispatch(command: Command, scenarios: &[Scenario], results: &Results) -> Resu
     match command {
         Command::Run(arguments) => run::run(&arguments, scenarios, results),
         Command::Check(arguments) => check::run(&arguments, scenarios, results),
+        Command::Plan(arguments) => plan::run(&arguments, scenarios, results),
         Command::List(arguments) => list::run(&arguments, results),
         Command::Status(arguments) => status::run(&arguments, results),
         Command::Report(arguments) => report::run(&arguments, results),
@@ -51,7 +54,8 @@ fn dispatch(command: Command, scenarios: &[Scenario], results: &Results) -> Resu
         Command::Scenarios(arguments) => Ok(scenarios::run(&arguments, scenarios, results)),
         Command::Schema(arguments) => schema::run(&arguments, scenarios, results),
         Command::Completions(arguments) => Ok(completions::run(&arguments, results)),
-        Command::Doctor(arguments) => Ok(doctor::run(&arguments, results)),
+        Command::ServeMock(arguments) => serve_mock::run(&arguments, results),
+        Command::Doctor(arguments) => doctor::run(&arguments, scenarios, results),
     }
 }
 

@@ -4,6 +4,7 @@ mod columns;
 mod origin;
 mod people;
 mod rounds;
+mod way;
 mod worlds;
 
 use std::fmt;
@@ -12,11 +13,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use thiserror::Error;
+use throng_llm_bridge::Bridge;
+use throng_llm_bridge::exchange::Snapshot;
 use throng_systems::engine::EngineError;
 use throng_systems::engine::record::Table;
 use throng_systems::{Cast, Prepared, Scenario};
 
-use crate::config::ResolvedConfig;
+use crate::config::{BridgeTable, ResolvedConfig};
 
 pub use rounds::play;
 
@@ -39,6 +42,8 @@ pub struct Plan {
     pub threads: usize,
     /// Worlds that play the run together.
     pub shards: usize,
+    /// How the models' servers are called.
+    pub bridge: BridgeTable,
 }
 
 /// A run that begins.
@@ -116,10 +121,37 @@ pub struct RunEnd {
     pub seconds: f64,
 }
 
+/// The model calls under way, as they go.
+#[derive(Clone, Debug)]
+pub struct Live {
+    bridge: Arc<Bridge>,
+    asks: u64,
+}
+
+impl Live {
+    fn new(bridge: Arc<Bridge>, asks: u64) -> Self {
+        Self { bridge, asks }
+    }
+
+    /// The counts now.
+    pub fn counts(&self) -> Snapshot {
+        self.bridge.live()
+    }
+
+    /// Agents whose model answers in words.
+    pub fn asks(&self) -> u64 {
+        self.asks
+    }
+}
+
 /// Sees a run go by.
 pub trait Watch: Send {
     /// The run begins.
     fn started(&mut self, run: &RunHead);
+    /// Models in words will be asked.
+    fn asking(&mut self, _: Live) {}
+    /// Something that the user should know, in a sentence.
+    fn notice(&mut self, text: &str);
     /// A round was played.
     fn round(&mut self, round: &RoundReport);
     /// The run has ended.
@@ -135,6 +167,20 @@ pub enum PlayError {
     /// The run directory.
     #[error(transparent)]
     Data(#[from] throng_data::Error),
+    /// The bridge to the models cannot start.
+    #[error(transparent)]
+    Bridge(#[from] throng_llm_bridge::StartError),
+    /// The endpoints cannot even be asked whether they are there.
+    #[error(transparent)]
+    Service(#[from] throng_llm_bridge::service::ServiceError),
+    /// No endpoint of a model answers.
+    #[error("no endpoint of the model `{model}` can be reached:\n{}", .problems.join("\n"))]
+    Unreachable {
+        /// The model.
+        model: String,
+        /// What is wrong with each endpoint, with its address.
+        problems: Vec<String>,
+    },
     /// A thread that played a part of the population ended without a word.
     #[error("a thread that plays a part of the population has ended unexpectedly")]
     WorldLost,

@@ -99,6 +99,8 @@ fn raw_write(agents: u64, rounds: u32) -> f64 {
 struct Nobody;
 
 impl Watch for Nobody {
+    fn notice(&mut self, _: &str) {}
+
     fn started(&mut self, _: &RunHead) {}
     fn round(&mut self, _: &RoundReport) {}
     fn finished(&mut self, _: &RunEnd) {}
@@ -110,6 +112,7 @@ fn committed(agents: u64, rounds: u32, policy: &str, threads: usize) -> f64 {
     let request = Request {
         target: Target::Scenario("guessing-game".to_owned()),
         model: Some(policy.to_owned()),
+        endpoints: Vec::new(),
         overrides: vec![
             Override::flag("--agents", "run.agents", &agents.to_string()),
             Override::flag("--rounds", "run.rounds", &rounds.to_string()),
@@ -125,6 +128,7 @@ fn committed(agents: u64, rounds: u32, policy: &str, threads: usize) -> f64 {
         out: folder.path().to_owned(),
         threads,
         shards: 1,
+        bridge: resolved.execution.bridge,
     };
     let nanoseconds =
         timed(agents, || play(plan, StopFlag::default(), &mut Nobody).expect("the run is played"));

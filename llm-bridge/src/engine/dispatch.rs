@@ -3,7 +3,9 @@
 use super::work::{Span, Work};
 use super::{Arrival, Engine, Flight, Leg};
 use crate::budget::Permit;
+use crate::exchange::Stop;
 use crate::limits::STORE_PENDING_MAX;
+use crate::reply::Cause;
 use crate::wire::http::CHAT;
 use crate::wire::request;
 use crate::wire::transport::{Address, LinkError, Transport};
@@ -16,6 +18,13 @@ use tokio::time::Instant;
 impl<T: Transport> Engine<T> {
     /// Sends what can be sent, one request per model in turn, so that no model starves another.
     pub(super) fn dispatch(&mut self, now: Instant) {
+        if self.winding_down {
+            return self.stop_all_that_waits(
+                Stop::Cancelled,
+                Cause::Cancelled,
+                "the run was stopped",
+            );
+        }
         let count = self.models.len();
         let mut idle = 0;
         while idle < count && self.has_place() {
@@ -41,7 +50,7 @@ impl<T: Transport> Engine<T> {
             Permit::Granted => {}
             Permit::Wait => return false,
             Permit::Refused => {
-                self.stop_for_budget();
+                self.stop_all_that_waits(Stop::Budget, Cause::Budget, "the budget is spent");
                 return false;
             }
         }

@@ -80,13 +80,13 @@ impl<T: Transport> Engine<T> {
         self.fail_queue(usize::from(model), same, *cause, words);
     }
 
-    /// Fails everything that waits, because the budget is spent; what is in flight still counts.
-    pub(super) fn stop_for_budget(&mut self) {
+    /// Fails everything that waits; what is in flight still counts.
+    pub(super) fn stop_all_that_waits(&mut self, stop: Stop, cause: Cause, words: &str) {
         for exchange in self.exchanges.values_mut() {
-            exchange.stop.get_or_insert(Stop::Budget);
+            exchange.stop.get_or_insert(stop);
         }
         for model in 0..self.models.len() {
-            self.fail_queue(model, |_| true, Cause::Budget, "the budget is spent");
+            self.fail_queue(model, |_| true, cause, words);
         }
     }
 

@@ -44,6 +44,8 @@ pub(crate) enum Command {
     },
     /// Looks at the cancellation flags of all exchanges.
     Cancel,
+    /// Sends nothing more, for good.
+    WindDown,
     /// Sends the counters of all endpoints, by model.
     Counters(oneshot::Sender<Vec<Vec<EndpointCounters>>>),
     /// Sends what was spent.
@@ -126,6 +128,8 @@ pub(crate) struct Engine<T> {
     budget: Budget,
     /// The model that is served first in the next turn.
     turn: usize,
+    /// Whether nothing more is sent.
+    winding_down: bool,
 }
 
 impl<T: Transport> Engine<T> {
@@ -158,6 +162,7 @@ impl<T: Transport> Engine<T> {
             acks,
             budget: Budget::new(config.budget, spent, now),
             turn: 0,
+            winding_down: false,
         }
     }
 
@@ -210,6 +215,7 @@ impl<T: Transport> Engine<T> {
         match command {
             Command::Begin { prepared, progress, done } => self.begin(prepared, progress, done),
             Command::Cancel => self.cancel_flagged(),
+            Command::WindDown => self.winding_down = true,
             Command::Counters(reply) => {
                 let counters = |model: &Model| {
                     model.endpoints.iter().map(|endpoint| endpoint.counters).collect()

@@ -1,5 +1,6 @@
 //! The game gives the same bits for any threads, ranges and spawn order, and the prompts say what is so.
 
+use std::sync::Arc;
 use throng_systems::engine::{
     AgentRange, BLOCK, Digest, RoundRecord, SimulationSettings, record::Values, state_digest,
 };
@@ -163,8 +164,8 @@ fn scripted_game(answers: &[&str], players: u64) -> Simulation {
     (prepared.insert)(&mut sim);
     let models = vec![ModelConfig::scripted("words", answers)];
     let config = BridgeConfig { models, ..BridgeConfig::default() };
-    let bridge = Bridge::start(config, std::sync::Arc::new(MemoryStore::default())).unwrap();
-    let handle = throng_systems::BridgeHandle::new(bridge.into(), vec![Some(0), None]);
+    let bridge = Bridge::start(config, Arc::new(MemoryStore::default())).unwrap();
+    let handle = throng_systems::BridgeHandle::new(Arc::new(bridge), vec![Some(0), None]);
     let models = vec![("words".to_owned(), Share(0.5)), ("policy".to_owned(), Share(0.5))];
     sim.insert_resource(handle)
         .populate(Cast { models, backgrounds: Vec::new() })

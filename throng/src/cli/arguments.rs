@@ -2,12 +2,16 @@
 
 use clap::{Parser, Subcommand};
 
-use super::{check, completions, doctor, list, report, run, scenarios, schema, status, verify};
+use super::{
+    check, completions, doctor, list, plan, report, run, scenarios, schema, serve_mock, status,
+    verify,
+};
 
 const EXAMPLES: &str = "\
 Examples:
   throng run guessing-game                 a million agents, five rounds
   throng check my-game.toml                what a configuration means, and what it would take
+  throng plan my-game.toml                 what its models would be asked, and what that costs
   throng list                              the runs in the folder `runs`
 
 Exit codes:
@@ -38,6 +42,8 @@ pub(super) enum Command {
     Run(run::RunArguments),
     /// Check a configuration: read it, build a small world, show three prompts; write nothing
     Check(check::CheckArguments),
+    /// Say what a run would ask of its models and what that costs, before anything is paid
+    Plan(plan::PlanArguments),
     /// List the runs of a folder
     List(list::ListArguments),
     /// Show where a run stands
@@ -52,6 +58,8 @@ pub(super) enum Command {
     Schema(schema::SchemaArguments),
     /// Print completions for a shell
     Completions(completions::CompletionsArguments),
-    /// Look at this machine: memory, disk, limits, terminal
+    /// Serve a stand-in for a model, for tests and load: OpenAI's protocol, latencies, faults
+    ServeMock(serve_mock::ServeMockArguments),
+    /// Look at this machine: memory, disk, limits, terminal; and at a configuration's servers
     Doctor(doctor::DoctorArguments),
 }

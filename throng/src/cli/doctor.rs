@@ -7,12 +7,15 @@ use clap::Args;
 use rustix::process::{Resource, getrlimit};
 use serde_json::{Map, Value, json};
 use throng_data::Utc;
+use throng_llm_bridge::probe::{self, Capabilities};
+use throng_systems::Scenario;
 
 use super::exit::Exit;
+use super::failure::Failure;
 use super::output::{Results, table};
 use super::runs::FolderArgument;
-use crate::config::bytes_in_words;
 use crate::config::footprint::memory_available;
+use crate::config::{Request, Target, bytes_in_words, resolve};
 use crate::watch::SCHEMA;
 
 /// Open files below which a run with many shards may fail.
@@ -27,6 +30,9 @@ const CLOCK_MIN_US: i64 = 1_735_689_600_000_000;
 pub(super) struct DoctorArguments {
     #[command(flatten)]
     folder: FolderArgument,
+    /// Ask the servers of this configuration what they can do; that takes a few short replies of each
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
     /// Write one object
     #[arg(long)]
     json: bool,
@@ -55,7 +61,11 @@ impl Finding {
 }
 
 /// Looks at everything; fails when something would keep a run from being played.
-pub(super) fn run(arguments: &DoctorArguments, results: &Results) -> Exit {
+pub(super) fn run(
+    arguments: &DoctorArguments,
+    scenarios: &[Scenario],
+    results: &Results,
+) -> Result<Exit, Failure> {
     let findings = [
         versions(),
         cores(),
@@ -66,9 +76,14 @@ pub(super) fn run(arguments: &DoctorArguments, results: &Results) -> Exit {
         terminal(),
         clock(),
     ];
-    let healthy = findings.iter().all(|finding| finding.problem.is_none());
+    let servers = match &arguments.config {
+        Some(path) => servers(path, scenarios)?,
+        None => Vec::new(),
+    };
+    let healthy = findings.iter().all(|finding| finding.problem.is_none())
+        && servers.iter().all(|server| server.error.is_none());
     if arguments.json {
-        results.line(&object(&findings, healthy).to_string());
+        results.line(&object(&findings, &servers, healthy).to_string());
     } else {
         let row = |finding: &Finding| {
             let problem =
@@ -77,18 +92,36 @@ pub(super) fn run(arguments: &DoctorArguments, results: &Results) -> Exit {
         };
         let rows: Vec<_> = findings.iter().map(row).collect();
         results.lines(table(&rows));
+        if !servers.is_empty() {
+            results.line("");
+            results.lines(probe::table(&servers).lines().map(str::to_owned));
+        }
     }
-    if healthy { Exit::Done } else { Exit::Failed }
+    Ok(if healthy { Exit::Done } else { Exit::Failed })
 }
 
-fn object(findings: &[Finding], healthy: bool) -> Value {
+/// What the servers of a configuration can do.
+fn servers(path: &Path, scenarios: &[Scenario]) -> Result<Vec<Capabilities>, Failure> {
+    let target = Target::File(path.to_owned());
+    let request = Request { target, model: None, endpoints: Vec::new(), overrides: Vec::new() };
+    let resolved = resolve(&request, scenarios)?;
+    let Some((config, _)) = resolved.config.bridge(resolved.execution.bridge) else {
+        return Ok(Vec::new());
+    };
+    Ok(probe::probe(&config)?)
+}
+
+fn object(findings: &[Finding], servers: &[Capabilities], healthy: bool) -> Value {
     let values: Map<String, Value> =
         findings.iter().map(|finding| (finding.name.to_owned(), finding.value.clone())).collect();
     let problems: Vec<_> = findings
         .iter()
         .filter_map(|finding| Some(json!({ "of": finding.name, "problem": finding.problem? })))
         .collect();
-    json!({ "schema": SCHEMA, "kind": "doctor", "healthy": healthy, "found": values, "problems": problems })
+    json!({
+        "schema": SCHEMA, "kind": "doctor", "healthy": healthy, "found": values, "problems": problems,
+        "servers": servers,
+    })
 }
 
 fn versions() -> Finding {

@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     TooManyFailures = 3,
     /// A budget is used up.
     OutOfBudget = 4,
+    /// No endpoint could be reached before the start.
+    Unreachable = 5,
     /// Interrupted.
     Interrupted = 130,
     /// Nobody read the results to the end.

@@ -4,6 +4,8 @@ use std::io;
 
 use thiserror::Error;
 use throng_data::Fault;
+use throng_llm_bridge::StartError;
+use throng_llm_bridge::service::ServiceError;
 use throng_systems::TemplateError;
 use throng_systems::engine::EngineError;
 
@@ -18,6 +20,9 @@ pub(crate) enum Failure {
     /// What was asked for makes no sense.
     #[error("{0}")]
     Config(#[from] ConfigError),
+    /// An argument makes no sense.
+    #[error("{0}")]
+    Arguments(String),
     /// The scenario or an invariant of the engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -33,6 +38,15 @@ pub(crate) enum Failure {
     /// A thread of the run ended without a word.
     #[error("a thread that plays a part of the population has ended unexpectedly")]
     WorldLost,
+    /// The bridge to the models cannot start.
+    #[error(transparent)]
+    Bridge(StartError),
+    /// A model's server cannot be called.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// No endpoint of a model answers.
+    #[error(transparent)]
+    Unreachable(PlayError),
     /// The pictures could not be written.
     #[error("the pictures cannot be written: {0}")]
     Pictures(io::Error),
@@ -56,6 +70,9 @@ impl From<PlayError> for Failure {
             PlayError::Engine(error) => Self::Engine(error),
             PlayError::Data(error) => Self::Data(error),
             PlayError::WorldLost => Self::WorldLost,
+            PlayError::Bridge(error) => Self::Bridge(error),
+            PlayError::Service(error) => Self::Service(error),
+            PlayError::Unreachable { .. } => Self::Unreachable(error),
         }
     }
 }
@@ -79,6 +96,9 @@ impl Failure {
         match self {
             Self::Data(error) => error.hint(),
             Self::Engine(EngineError::Settings(_)) | Self::Config(_) => None,
+            Self::Unreachable(_) => {
+                Some("start the server or correct its address; nothing was written")
+            }
             Self::Engine(_) => {
                 Some("this is a fault of the scenario or of Throng; no round was lost")
             }
@@ -88,7 +108,12 @@ impl Failure {
 
     fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Engine(EngineError::Settings(_)) => Exit::Usage,
+            Self::Config(_)
+            | Self::Arguments(_)
+            | Self::Engine(EngineError::Settings(_))
+            | Self::Bridge(StartError::Config(_))
+            | Self::Service(ServiceError::Config(_)) => Exit::Usage,
+            Self::Unreachable(_) => Exit::Unreachable,
             Self::Data(error) if error.fault() == Fault::Settings => Exit::Usage,
             _ => Exit::Failed,
         }

@@ -22,9 +22,12 @@ pub(super) struct PlayArguments {
     /// Seed of all random numbers [default: 1]
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     seed: Option<String>,
-    /// Let this model answer for everyone: one of the file, or a policy of the scenario
+    /// Let this model answer for everyone: one of the file, a policy of the scenario, or one of --endpoint
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
+    /// Ask the model of --model at this address, such as <http://127.0.0.1:8000/v1>; may be repeated
+    #[arg(long, value_name = "URL", requires = "model")]
+    endpoint: Vec<String>,
     /// Set any key of the configuration, such as scenario.ratio=1/2; may be repeated
     #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
     set: Vec<String>,
@@ -61,7 +64,8 @@ impl PlayArguments {
         });
         overrides.extend(numbers);
         overrides.extend(self.out.iter().map(|out| Override::text("--out", "run.out", out)));
-        Ok(Request { target: self.target(scenarios), model: self.model.clone(), overrides })
+        let (model, endpoints) = (self.model.clone(), self.endpoint.clone());
+        Ok(Request { target: self.target(scenarios), model, endpoints, overrides })
     }
 
     /// A scenario goes by its name; whatever looks like a path is a file.

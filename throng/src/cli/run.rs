@@ -63,6 +63,7 @@ fn plan(resolved: Resolved, run_id: RunId) -> Plan {
         out: execution.out,
         threads: execution.threads,
         shards: execution.shards,
+        bridge: execution.bridge,
     }
 }
 

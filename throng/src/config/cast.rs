@@ -7,12 +7,12 @@ use throng_systems::{
 };
 use toml::{Table, Value};
 
-use super::suggest;
 use super::tables::{
-    BACKGROUNDS_MAX, BackgroundTable, KINDS, MODELS_MAX, ModelTable, ResolvedBackground,
-    ResolvedModel,
+    Answers, BACKGROUNDS_MAX, BackgroundTable, KINDS, MODELS_MAX, ModelTable, OPENAI, POLICY,
+    ResolvedBackground, ResolvedModel, SCRIPTED,
 };
 use super::typed::{Findings, keys};
+use super::{suggest, words};
 
 /// The backgrounds, in order.
 pub(super) fn read_backgrounds(
@@ -49,9 +49,8 @@ pub(super) fn read_models(
     let read = |(index, table)| read_model(findings, index, table, policies);
     let models: Vec<(ResolvedModel, Option<f64>)> =
         entries.into_iter().enumerate().map(read).collect();
-    // Who has neither name nor policy has been noted already.
-    let unread = |model: &ResolvedModel| model.policy.is_empty() && model.name.is_empty();
-    let name = |model: &'_ ResolvedModel| (!unread(model)).then_some(model.name.clone());
+    // Who has no name has been noted already.
+    let name = |model: &'_ ResolvedModel| (!model.name.is_empty()).then_some(model.name.clone());
     let names: Vec<Option<String>> = models.iter().map(|(model, _)| name(model)).collect();
     let names: Vec<Option<&str>> = names.iter().map(Option::as_deref).collect();
     findings.names("models", &names);
@@ -71,29 +70,32 @@ fn read_model(
     policies: &[PolicyEntry],
 ) -> (ResolvedModel, Option<f64>) {
     let path = format!("models.{index}");
-    let kind = table.get("kind").and_then(Value::as_str).unwrap_or(KINDS[0].0).to_owned();
-    let share = table.get("share").and_then(|share| {
-        share.as_float().or_else(|| share.as_integer().map(|whole| whole as f64))
-    });
-    let parts = |name: String, policy: String, parameters| {
-        (ResolvedModel { name, share: 0.0, kind: kind.clone(), policy, parameters }, share)
-    };
-    if let Some((word, needs)) = KINDS[1..].iter().find(|(word, _)| *word == kind) {
-        let needs = needs.unwrap_or_default();
-        let message = format!("models of kind `{word}` are not part of this build: {needs}");
-        let hint = "write kind = \"policy\": policies answer in the process, without a server";
-        findings.value(&format!("{path}.kind"), message, hint);
-        return parts(String::new(), String::new(), Table::new());
+    let kind = table.get("kind").and_then(Value::as_str).unwrap_or(POLICY).to_owned();
+    if kind == OPENAI || kind == SCRIPTED {
+        let (model, share) = words::read(findings, &path, table);
+        let name = model.name.clone();
+        return (
+            ResolvedModel { name, share: 0.0, answers: Answers::Words(Box::new(model)) },
+            share,
+        );
+    }
+    // A wrong kind is reported once, and its table is not read: its keys are those of another kind.
+    if kind != POLICY {
+        let message = format!("there is no kind of model `{kind}`");
+        findings.value(&format!("{path}.kind"), message, suggest::hint(&kind, &KINDS));
+        return (unread(), None);
     }
     let entry: ModelTable = findings.read(table, &path);
-    if kind != KINDS[0].0 {
-        let kinds = KINDS.map(|(word, _)| word);
-        let message = format!("there is no kind of model `{kind}`");
-        findings.value(&format!("{path}.kind"), message, suggest::hint(&kind, &kinds));
-    }
     let policy = policy_of(findings, &path, &entry, policies);
     let name = entry.name.unwrap_or_else(|| policy.clone());
-    parts(name, policy, entry.parameters)
+    let answers = Answers::Policy { policy, parameters: entry.parameters };
+    (ResolvedModel { name, share: 0.0, answers }, entry.share)
+}
+
+/// What stands for a model that could not be read, which has been noted.
+fn unread() -> ResolvedModel {
+    let answers = Answers::Policy { policy: String::new(), parameters: Table::new() };
+    ResolvedModel { name: String::new(), share: 0.0, answers }
 }
 
 /// The policy of a model: what it says, or else its name, or else the scenario's first policy.
@@ -166,14 +168,17 @@ pub(super) fn prepare(
     }
 }
 
-/// A choice for each model, in order.
+/// A choice for each model that answers by a policy, in order.
 fn choices(models: &[ResolvedModel]) -> Vec<PolicyChoice> {
-    let choice = |(index, model): (usize, &ResolvedModel)| PolicyChoice {
-        model: ModelRef(u16::try_from(index).unwrap_or(u16::MAX)),
-        policy: model.policy.clone(),
-        parameters: model.parameters.clone(),
+    let choice = |(index, model): (usize, &ResolvedModel)| match &model.answers {
+        Answers::Policy { policy, parameters } => Some(PolicyChoice {
+            model: ModelRef(u16::try_from(index).unwrap_or(u16::MAX)),
+            policy: policy.clone(),
+            parameters: parameters.clone(),
+        }),
+        Answers::Words(_) => None,
     };
-    models.iter().enumerate().map(choice).collect()
+    models.iter().enumerate().filter_map(choice).collect()
 }
 
 /// Notes a problem. That of a policy's parameter is mended, so that the next one comes to light.

@@ -5,7 +5,7 @@ use std::fs;
 use throng_systems::engine::record::{ColumnKind, ColumnSpec};
 use throng_systems::engine::{AgentRange, EngineError, SimulationSettings};
 use throng_systems::prelude::*;
-use throng_systems::{Cast, Populate, Prepared};
+use throng_systems::{Cast, Halt, Populate, Prepared};
 
 /// What the ECS keeps about an entity beside its components: its place, its table's and its archetype's entry.
 const ENTITY_BYTES: u64 = 52;
@@ -27,6 +27,8 @@ pub struct Footprint {
     pub memory: u64,
     /// Bytes of the run's tables on disk before compression, which usually halves them.
     pub disk: u64,
+    /// Whether the scenario asks models in words at all.
+    pub asks_in_words: bool,
 }
 
 impl Footprint {
@@ -46,7 +48,8 @@ impl Footprint {
         let bytes_per_agent = row_bytes(&mut sim) + ROUNDS_IN_MEMORY * recorded;
         let memory = bytes_per_agent.saturating_mul(run.0).saturating_add(PROGRAM_BYTES);
         let disk = recorded.saturating_mul(run.0).saturating_mul(u64::from(run.1));
-        Ok(Self { bytes_per_agent, memory, disk })
+        let asks_in_words = sim.get_resource::<Halt>().is_some();
+        Ok(Self { bytes_per_agent, memory, disk, asks_in_words })
     }
 }
 

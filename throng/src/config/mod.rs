@@ -1,7 +1,8 @@
 //! Configurations: TOML files, defaults and arguments become one resolved configuration, or all that is wrong.
 //!
 //! In reading order: `source` reads a file, `document` parses it and keeps places, `overrides` come from the
-//! command line, `tables` say which keys there are, `typed` reads them, `cast` reads who plays, `resolve` checks what it
+//! command line, `tables` say which keys there are, `typed` reads them, `cast` reads who plays, `words` those who
+//! answer in words, `resolve` checks what it
 //! all means, `footprint` estimates memory, `diagnostic` shows what is wrong, `schema` tells editors.
 
 mod cast;
@@ -19,6 +20,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod typed;
+mod words;
 
 pub use diagnostic::{ConfigError, Finding, Place};
 pub use footprint::{Footprint, bytes_in_words};
@@ -27,6 +29,6 @@ pub use resolve::{Request, ResolveError, Resolved, Target, resolve};
 pub use schema::schema;
 pub use source::FILE_BYTES_MAX;
 pub use tables::{
-    BACKGROUNDS_MAX, Execution, MODELS_MAX, NAME_CHARS_MAX, ResolvedBackground, ResolvedConfig,
-    ResolvedModel, ResolvedRun, THREADS_MAX,
+    Answers, BACKGROUNDS_MAX, BridgeTable, Execution, MODELS_MAX, NAME_CHARS_MAX,
+    ResolvedBackground, ResolvedConfig, ResolvedModel, ResolvedRun, THREADS_MAX,
 };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 use throng_data::{ROUND_MAX, SHARD_MAX};
+use throng_llm_bridge::BudgetConfig;
 use throng_systems::engine::{BLOCK, EngineError, POPULATION_MAX};
 use throng_systems::{Cast, Prepared, Scenario, Share};
 use toml::{Table, Value};
@@ -15,15 +16,15 @@ use super::footprint::{Footprint, bytes_in_words, memory_available};
 use super::overrides::Override;
 use super::secrets::{holds_secret, is_secret_key};
 use super::source::Source;
-use super::suggest;
 use super::tables::{
-    Execution, ResolvedBackground, ResolvedConfig, ResolvedModel, ResolvedRun, RunTable,
-    THREADS_MAX,
+    BridgeTable, Execution, OPENAI, ResolvedBackground, ResolvedConfig, ResolvedModel, ResolvedRun,
+    RunTable, THREADS_MAX,
 };
 use super::typed::Findings;
+use super::{suggest, words};
 
 /// The tables of a configuration.
-const TABLES: [&str; 4] = ["run", "scenario", "models", "backgrounds"];
+const TABLES: [&str; 6] = ["run", "scenario", "models", "backgrounds", "budget", "bridge"];
 
 /// What a run begins from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +40,10 @@ pub enum Target {
 pub struct Request {
     /// A file or a scenario.
     pub target: Target,
-    /// The one model of all agents: a model of the file, or a policy of the scenario.
+    /// The one model of all agents: a model of the file, or a policy of the scenario, or one of `endpoints`.
     pub model: Option<String>,
+    /// Addresses of the servers of that model, which speaks OpenAI's protocol then.
+    pub endpoints: Vec<String>,
     /// Values over those of the file; later ones win.
     pub overrides: Vec<Override>,
 }
@@ -111,7 +114,7 @@ fn written(source: Option<&Source>, request: &Request) -> Result<Document, Vec<F
     }
     // First, so that settings can refine the model that was chosen.
     if let Some(name) = &request.model {
-        findings.extend(choose_model(&mut document, name).err());
+        findings.extend(choose_model(&mut document, name, &request.endpoints).err());
     }
     let put = |entry: &Override| document.put(&entry.path, entry.value.clone(), &entry.argument);
     findings.extend(request.overrides.iter().map(put).filter_map(Result::err));
@@ -119,12 +122,13 @@ fn written(source: Option<&Source>, request: &Request) -> Result<Document, Vec<F
     if findings.is_empty() { Ok(document) } else { Err(findings) }
 }
 
-/// Leaves one model: the file's of that name, or else the policy of that name.
-fn choose_model(document: &mut Document, name: &str) -> Result<(), Finding> {
+/// Leaves one model: the file's of that name, or else one of that name at the endpoints, or else the policy of
+/// that name.
+fn choose_model(document: &mut Document, name: &str, endpoints: &[String]) -> Result<(), Finding> {
     let entries = document.table.get("models").and_then(Value::as_array);
     let named = |entry: &Value| {
         let of = |key: &str| entry.get(key).and_then(Value::as_str);
-        of("name").or_else(|| of("policy")) == Some(name)
+        of("name").or_else(|| of("policy")).or_else(|| of("model")) == Some(name)
     };
     if let Some(index) = entries.and_then(|entries| entries.iter().position(named)) {
         document.keep_only("models", index);
@@ -133,11 +137,25 @@ fn choose_model(document: &mut Document, name: &str) -> Result<(), Finding> {
         {
             entry.remove("share");
         }
-        return Ok(());
+    } else {
+        let key = if endpoints.is_empty() { "policy" } else { "name" };
+        let model = Table::from_iter([(key.to_owned(), Value::String(name.to_owned()))]);
+        let models = Value::Array(vec![Value::Table(model)]);
+        document.put("models", models, &format!("--model {name}"))?;
     }
-    let model = Table::from_iter([("policy".to_owned(), Value::String(name.to_owned()))]);
-    let models = Value::Array(vec![Value::Table(model)]);
-    document.put("models", models, &format!("--model {name}"))
+    choose_endpoints(document, endpoints)
+}
+
+/// Lets the one model answer at these addresses, where there are any.
+fn choose_endpoints(document: &mut Document, endpoints: &[String]) -> Result<(), Finding> {
+    let Some(first) = endpoints.first() else { return Ok(()) };
+    let argument = format!("--endpoint {first}");
+    let endpoint = |url: &String| {
+        Value::Table(Table::from_iter([("url".to_owned(), Value::String(url.clone()))]))
+    };
+    document.put("models.0.kind", OPENAI.into(), &argument)?;
+    let endpoints = endpoints.iter().map(endpoint).collect();
+    document.put("models.0.endpoints", Value::Array(endpoints), &argument)
 }
 
 /// Notes every secret, by the name of its key.
@@ -181,6 +199,8 @@ struct Draft {
     prepared: Prepared,
     models: Vec<ResolvedModel>,
     backgrounds: Vec<ResolvedBackground>,
+    budget: BudgetConfig,
+    bridge: BridgeTable,
 }
 
 impl Draft {
@@ -196,16 +216,20 @@ impl Draft {
         let entries = findings.take_tables(&mut tables, "models");
         let backgrounds = findings.take_tables(&mut tables, "backgrounds");
         let backgrounds = read_backgrounds(findings, backgrounds);
+        let budget = findings.take_table(&mut tables, "budget");
+        let budget = words::budget(findings, budget);
+        let bridge = findings.take_table(&mut tables, "bridge");
+        let bridge = words::bridge(findings, bridge);
         let policies = scenario.map(Scenario::policies).unwrap_or_default();
         let models = read_models(findings, entries, &policies);
         let scenario = scenario?.clone();
         let prepared = prepare(findings, &scenario, settings, &models)?;
-        Some(Self { run, scenario, prepared, models, backgrounds })
+        Some(Self { run, scenario, prepared, models, backgrounds, budget, bridge })
     }
 
     /// Sees whether the run fits into memory.
     fn finish(self, findings: &mut Findings<'_>) -> Result<Resolved, EngineError> {
-        let Self { run, scenario, prepared, models, backgrounds } = self;
+        let Self { run, scenario, prepared, models, backgrounds, budget, bridge } = self;
         let cast = Cast {
             models: models.iter().map(|model| (model.name.clone(), Share(model.share))).collect(),
             backgrounds: backgrounds
@@ -216,6 +240,9 @@ impl Draft {
         let of = (run.agents.min(POPULATION_MAX), run.rounds);
         let footprint = Footprint::measure(&scenario, &prepared, &cast, of, run.threads)?;
         check_population(findings, &run, footprint);
+        if !footprint.asks_in_words {
+            words::refuse_unasked(findings, scenario.name, &models);
+        }
         let config = ResolvedConfig {
             run: ResolvedRun {
                 scenario: run.scenario,
@@ -227,6 +254,7 @@ impl Draft {
             scenario: prepared.resolved.clone(),
             models,
             backgrounds,
+            budget,
         };
         let execution = Execution {
             threads: run.threads,
@@ -234,6 +262,7 @@ impl Draft {
             out: run.out,
             memory_max_gib: run.memory_max_gib,
             report: run.report,
+            bridge,
         };
         Ok(Resolved { config, execution, scenario, prepared, cast, footprint })
     }

@@ -3,9 +3,11 @@
 use schemars::transform::{RemoveRefSiblings, transform_subschemas};
 use schemars::{Schema, schema_for};
 use serde_json::{Map, Value, json};
+use throng_llm_bridge::{BudgetConfig, ModelConfig};
 use throng_systems::Scenario;
 
-use super::tables::{BackgroundTable, ModelTable, RunTable};
+use super::tables::{BackgroundTable, BridgeTable, ModelTable, OPENAI, RunTable, SCRIPTED};
+use super::words::ShareTable;
 
 /// The schema of a configuration that plays one of these scenarios.
 pub fn schema(scenarios: &[Scenario]) -> Value {
@@ -15,6 +17,8 @@ pub fn schema(scenarios: &[Scenario]) -> Value {
     run["properties"]["scenario"]["enum"] = json!(names);
     run["required"] = json!(["scenario"]);
     let background = embedded(schema_for!(BackgroundTable), "background", &mut definitions);
+    let budget = embedded(schema_for!(BudgetConfig), "budget", &mut definitions);
+    let bridge = embedded(schema_for!(BridgeTable), "bridge", &mut definitions);
     let mut root = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "A run of Throng",
@@ -26,6 +30,8 @@ pub fn schema(scenarios: &[Scenario]) -> Value {
             "scenario": { "type": "object" },
             "models": { "type": "array", "items": { "type": "object" } },
             "backgrounds": { "type": "array", "items": background },
+            "budget": budget,
+            "bridge": bridge,
         },
     });
     let mut variants: Vec<Value> =
@@ -48,7 +54,20 @@ fn own_tables(scenario: &Scenario, definitions: &mut Map<String, Value>) -> Valu
     let policies = scenario.policies();
     let names: Vec<&str> = policies.iter().map(|policy| policy.name).collect();
     model["properties"]["policy"]["enum"] = json!(names);
-    json!({ "scenario": settings, "models": { "type": "array", "items": model } })
+    let in_words =
+        json!({ "properties": { "kind": { "enum": [OPENAI, SCRIPTED] } }, "required": ["kind"] });
+    let items = json!({ "if": in_words, "then": words(definitions), "else": model });
+    json!({ "scenario": settings, "models": { "type": "array", "items": items } })
+}
+
+/// A model that answers in words: what the bridge knows of it, and its share.
+fn words(definitions: &mut Map<String, Value>) -> Value {
+    let mut model = embedded(schema_for!(ModelConfig), "words", definitions);
+    let share = embedded(schema_for!(ShareTable), "share", definitions);
+    model["properties"]["share"] = share["properties"]["share"].clone();
+    // One of name and model stands for both.
+    model["required"] = json!(["kind"]);
+    model
 }
 
 /// The tables of a scenario apply where the run names it.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+use throng_llm_bridge::{BridgeConfig, BudgetConfig, ModelConfig};
 
 /// Models of a run.
 pub const MODELS_MAX: usize = 64;
@@ -64,7 +66,7 @@ impl Default for RunTable {
     }
 }
 
-/// A model that answers for a share of the population.
+/// A model that answers for a share of the population by a policy.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ModelTable {
@@ -73,8 +75,8 @@ pub(super) struct ModelTable {
     /// Share of the population, 0 to 1; all models together have 1. Equal shares, where no model has one.
     #[schemars(range(min = 0, max = 1))]
     pub(super) share: Option<f64>,
-    /// What the model is: "policy" answers in the process, without any call.
-    #[schemars(extend("enum" = ["policy"]))]
+    /// How the model answers: "policy" without any call.
+    #[schemars(extend("const" = "policy"))]
     pub(super) kind: Option<String>,
     /// The policy: a name that `throng scenarios` lists; the model's name, where it is left out.
     pub(super) policy: Option<String>,
@@ -96,12 +98,24 @@ pub(super) struct BackgroundTable {
     pub(super) share: Option<f64>,
 }
 
-/// The kinds of models: whether this build has them, or what they need.
-pub(super) const KINDS: [(&str, Option<&str>); 3] = [
-    ("policy", None),
-    ("openai", Some("they need the bridge to a model's server")),
-    ("replay", Some("they need the completions of a recorded run")),
-];
+/// How the models' servers are called, beside what each model says itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BridgeTable {
+    /// Most requests in flight over all models; 0.7 of the limit of open files, where it is left out.
+    pub in_flight_max: Option<usize>,
+    /// Whether the proxies named in the environment are used.
+    pub system_proxy: bool,
+}
+
+/// A model that answers by a policy, in the process.
+pub(super) const POLICY: &str = "policy";
+/// A model that answers in words, on servers that speak OpenAI's protocol.
+pub(super) const OPENAI: &str = "openai";
+/// A model whose replies stand in the configuration.
+pub(super) const SCRIPTED: &str = "scripted";
+/// The kinds of models; the first is the default.
+pub(super) const KINDS: [&str; 3] = [POLICY, OPENAI, SCRIPTED];
 
 /// What decides the results of a run, every default filled in; `run.toml` in the run's directory.
 ///
@@ -117,6 +131,13 @@ pub struct ResolvedConfig {
     /// Who the agents are; empty when everyone is the same.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub backgrounds: Vec<ResolvedBackground>,
+    /// What may be spent on models.
+    #[serde(skip_serializing_if = "is_unbounded")]
+    pub budget: BudgetConfig,
+}
+
+fn is_unbounded(budget: &BudgetConfig) -> bool {
+    *budget == BudgetConfig::default()
 }
 
 /// Population, rounds and seed of a run.
@@ -135,19 +156,75 @@ pub struct ResolvedRun {
 }
 
 /// A model with its share.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ResolvedModel {
     /// Unique name.
     pub name: String,
     /// Share of the population.
     pub share: f64,
-    /// Kind; "policy" is the only one.
-    pub kind: String,
-    /// The policy's name.
-    pub policy: String,
-    /// The parameters that were set; all others have the defaults of the scenario's version.
-    #[serde(skip_serializing_if = "toml::Table::is_empty")]
-    pub parameters: toml::Table,
+    /// How it answers.
+    pub answers: Answers,
+}
+
+/// How a model answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answers {
+    /// By a policy, in the process.
+    Policy {
+        /// The policy's name.
+        policy: String,
+        /// The parameters that were set; all others have the defaults of the scenario's version.
+        parameters: toml::Table,
+    },
+    /// In words, through the bridge.
+    Words(Box<ModelConfig>),
+}
+
+impl ResolvedModel {
+    /// How it answers, in the words of the configuration.
+    pub fn kind(&self) -> &'static str {
+        match &self.answers {
+            Answers::Policy { .. } => POLICY,
+            Answers::Words(model) if model.kind == throng_llm_bridge::model::Kind::Scripted => {
+                SCRIPTED
+            }
+            Answers::Words(_) => OPENAI,
+        }
+    }
+
+    /// How it is called, when it answers in words.
+    pub fn words(&self) -> Option<&ModelConfig> {
+        match &self.answers {
+            Answers::Policy { .. } => None,
+            Answers::Words(model) => Some(model),
+        }
+    }
+}
+
+/// As a table of the configuration: what is common to all models first, then what its kind adds.
+impl Serialize for ResolvedModel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", &self.name)?;
+        map.serialize_entry("share", &self.share)?;
+        map.serialize_entry("kind", self.kind())?;
+        match &self.answers {
+            Answers::Policy { policy, parameters } => {
+                map.serialize_entry("policy", policy)?;
+                if !parameters.is_empty() {
+                    map.serialize_entry("parameters", parameters)?;
+                }
+            }
+            Answers::Words(model) => {
+                let table = toml::Table::try_from(model).map_err(serde::ser::Error::custom)?;
+                let own = |(key, _): &(&String, _)| *key != "name" && *key != "kind";
+                for (key, value) in table.iter().filter(own) {
+                    map.serialize_entry(key, value)?;
+                }
+            }
+        }
+        map.end()
+    }
 }
 
 /// A background with its share.
@@ -165,6 +242,23 @@ impl ResolvedConfig {
     /// The configuration as TOML, which resolves to itself.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("tables of texts and numbers can be written")
+    }
+
+    /// What the bridge is told, and for each model of the run its place there; nothing where no model answers in
+    /// words.
+    pub fn bridge(&self, table: BridgeTable) -> Option<(BridgeConfig, Vec<Option<u16>>)> {
+        let mut models = Vec::new();
+        let mut places = Vec::with_capacity(self.models.len());
+        for model in &self.models {
+            let place = model.words().map(|words| {
+                models.push(words.clone());
+                (models.len() - 1) as u16
+            });
+            places.push(place);
+        }
+        let BridgeTable { in_flight_max, system_proxy } = table;
+        let config = BridgeConfig { models, budget: self.budget, in_flight_max, system_proxy };
+        (!config.models.is_empty()).then_some((config, places))
     }
 
     /// SHA-256 of [`Self::to_toml`] in lower-case hexadecimal.
@@ -186,4 +280,6 @@ pub struct Execution {
     pub memory_max_gib: Option<f64>,
     /// Whether to draw pictures.
     pub report: bool,
+    /// How the models' servers are called.
+    pub bridge: BridgeTable,
 }

@@ -16,7 +16,7 @@ fn resolved_file(text: &str, overrides: Vec<Override>) -> Result<Resolved, Resol
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     let target = Target::File(file.path().to_owned());
-    resolve(&Request { target, model: None, overrides }, &scenarios())
+    resolve(&Request { target, model: None, endpoints: Vec::new(), overrides }, &scenarios())
 }
 
 fn findings(text: &str) -> Vec<Finding> {
@@ -30,7 +30,8 @@ fn findings(text: &str) -> Vec<Finding> {
 fn by_name(model: Option<&str>) -> Resolved {
     let target = Target::Scenario("guessing-game".to_owned());
     let model = model.map(str::to_owned);
-    resolve(&Request { target, model, overrides: Vec::new() }, &scenarios()).unwrap()
+    resolve(&Request { target, model, endpoints: Vec::new(), overrides: Vec::new() }, &scenarios())
+        .unwrap()
 }
 
 #[test]
@@ -71,7 +72,10 @@ fn where_and_how_a_run_is_played_does_not_change_its_hash() {
 fn a_model_is_known_by_its_policy_and_a_policy_by_its_model() {
     assert_eq!(by_name(Some("uniform")).config.models[0].name, "uniform");
     let text = "[run]\nscenario = \"guessing-game\"\n[[models]]\nname = \"level-k\"\n";
-    assert_eq!(resolved_file(text, Vec::new()).unwrap().config.models[0].policy, "level-k");
+    assert_eq!(
+        resolved_file(text, Vec::new()).unwrap().config.models[0].answers,
+        Answers::Policy { policy: "level-k".to_owned(), parameters: toml::Table::new() }
+    );
     let text = "[run]\nscenario = \"guessing-game\"\n[[models]]\nname = \"mine\"\n";
     assert!(findings(text)[0].message.contains("says no policy"));
 }

@@ -3,13 +3,22 @@
 use throng_data::{AnswerColumn, ModelOrigin, Origin, sha256_hex};
 
 use super::Plan;
+use crate::config::Answers;
+
+/// Identifies what answers; neither keys nor addresses are part of it.
+fn fingerprint(answers: &Answers) -> String {
+    match answers {
+        Answers::Policy { policy, parameters } => {
+            sha256_hex(format!("policy\n{policy}\n{parameters}").as_bytes())
+        }
+        Answers::Words(model) => format!("{}{}", model.fingerprint(), model.parameters()),
+    }
+}
 
 pub(super) fn of(plan: &Plan, prompts: &str) -> Origin {
     let models = plan.config.models.iter().map(|model| {
-        let facts = format!("{}\n{}\n{}", model.kind, model.policy, model.parameters);
-        let origin =
-            ModelOrigin { kind: model.kind.clone(), fingerprint: sha256_hex(facts.as_bytes()) };
-        (model.name.clone(), origin)
+        let kind = model.kind().to_owned();
+        (model.name.clone(), ModelOrigin { kind, fingerprint: fingerprint(&model.answers) })
     });
     let answer = plan.scenario.answer_column();
     Origin {

@@ -1,15 +1,19 @@
 //! The loop of a run: a round is played while the one before it is written and committed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
-use throng_data::{Accounting as Accounts, NewRun, RoundOutput, RoundWriter, RunId, WritableRun};
+use throng_data::{
+    Accounting as Accounts, CallTotals, NewRun, RoundOutput, RoundWriter, RunId, WritableRun,
+};
+use throng_llm_bridge::{MemoryStore, Stop, Totals};
 use throng_systems::engine::{Digest, state_digest};
 use throng_systems::{Accounting, Cause};
 
 use super::worlds::{Played, Worlds};
 use super::{Plan, PlayError, RoundReport, RunEnd, RunHead, RunStatus, StopFlag, Watch};
-use super::{columns, origin};
+use super::{columns, origin, way};
 
 /// Plays a run from its first round to its last, or to the end of the round in which it is asked to stop.
 ///
@@ -17,7 +21,8 @@ use super::{columns, origin};
 /// When the run directory cannot be written or a system fails; committed rounds stay as they are.
 pub fn play(plan: Plan, stop: StopFlag, watch: &mut dyn Watch) -> Result<RunEnd, PlayError> {
     let begun = Instant::now();
-    let mut worlds = Worlds::new(&plan)?;
+    let way = way::open(&plan, Arc::new(MemoryStore::default()), &stop, watch)?;
+    let mut worlds = Worlds::new(&plan, way.as_ref().map(|way| &way.handle))?;
     let people = worlds.people()?;
     let new = NewRun {
         id: Some(RunId::new(plan.run_id.as_str())?),
@@ -72,7 +77,10 @@ fn play_rounds(
             return Ok(Outcome { status: RunStatus::Interrupted, state });
         }
         let begun = Instant::now();
-        let played = worlds.round()?;
+        let played = match worlds.round()? {
+            Ok(played) => played,
+            Err(stop) => return Ok(Outcome { status: stopped(stop), state }),
+        };
         let seconds = begun.elapsed().as_secs_f64();
         let (digest, accounting) = (state_digest(&played.blocks), played.accounting);
         state = Some(digest);
@@ -93,9 +101,9 @@ fn report(plan: &Plan, round: u32, played: &Played, seconds: f64) -> RoundReport
         summary: played.summary.clone(),
         seconds,
         agents_per_second: plan.config.run.agents as f64 / seconds,
-        calls: 0,
-        tokens: 0,
-        cost: 0.0,
+        calls: played.calls.requests,
+        tokens: played.calls.prompt_tokens + played.calls.completion_tokens,
+        cost: played.calls.cost.usd(),
     }
 }
 
@@ -107,6 +115,7 @@ fn output(
     seconds: f64,
 ) -> Result<RoundOutput, PlayError> {
     let agents = plan.config.run.agents;
+    let calls = (played.calls != Totals::default()).then(|| call_totals(&played.calls));
     Ok(RoundOutput {
         round,
         shard: 0,
@@ -115,6 +124,7 @@ fn output(
         state_hash: Some(state.to_string()),
         state: BTreeMap::new(),
         wall_us: Some((seconds * 1e6) as u64),
+        calls,
     })
 }
 
@@ -127,6 +137,7 @@ fn before_first_round(plan: &Plan, people: throng_data::Table) -> RoundOutput {
         state_hash: None,
         state: BTreeMap::new(),
         wall_us: None,
+        calls: None,
     }
 }
 
@@ -141,6 +152,27 @@ fn accounts(agents: u64, accounting: &Accounting) -> Accounts {
         failed: failed.collect(),
         // A scenario that asks nothing has counted nobody.
         not_asked: accounting.not_asked() + (agents - accounting.total()),
+    }
+}
+
+fn call_totals(calls: &Totals) -> CallTotals {
+    CallTotals {
+        requests: calls.requests,
+        completions: calls.completions,
+        reused: calls.journaled,
+        prompt_tokens: calls.prompt_tokens,
+        completion_tokens: calls.completion_tokens,
+        cached_tokens: calls.cached_tokens,
+        cost_pico_usd: calls.cost.0,
+    }
+}
+
+/// How a run ends whose round could not be finished.
+const fn stopped(stop: Stop) -> RunStatus {
+    match stop {
+        Stop::Budget => RunStatus::OutOfBudget,
+        Stop::Failed => RunStatus::TooManyFailures,
+        Stop::Cancelled => RunStatus::Interrupted,
     }
 }
 

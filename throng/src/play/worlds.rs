@@ -3,12 +3,13 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use throng_llm_bridge::{Stop, Totals};
 use throng_systems::engine::record::Table;
 use throng_systems::engine::reduce::Reduction;
 use throng_systems::engine::{
     AgentRange, BLOCK, Digest, EngineError, Mesh, Simulation, SimulationSettings,
 };
-use throng_systems::{Accounting, Cast, People, Populate, Templates};
+use throng_systems::{Accounting, BridgeHandle, Calls, Cast, Halt, People, Populate, Templates};
 
 use super::{Plan, PlayError, people};
 
@@ -18,6 +19,14 @@ pub(super) struct Played {
     pub(super) summary: Table,
     pub(super) blocks: Vec<Digest>,
     pub(super) accounting: Accounting,
+    /// What the model calls took.
+    pub(super) calls: Totals,
+}
+
+/// Why a world could not play its part: a fault, or a stop after which the run can go on.
+struct Broken {
+    error: EngineError,
+    halt: Option<Stop>,
 }
 
 /// What a world is asked to do.
@@ -35,7 +44,7 @@ enum Outcome {
 /// A world on a thread of its own.
 struct Seat {
     orders: Option<SyncSender<Order>>,
-    outcomes: Receiver<Result<Outcome, EngineError>>,
+    outcomes: Receiver<Result<Outcome, Broken>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -48,13 +57,13 @@ pub(super) struct Worlds {
 }
 
 impl Worlds {
-    /// Builds the worlds and spawns their agents.
-    pub(super) fn new(plan: &Plan) -> Result<Self, PlayError> {
+    /// Builds the worlds and spawns their agents; models in words are asked on the way given.
+    pub(super) fn new(plan: &Plan, way: Option<&BridgeHandle>) -> Result<Self, PlayError> {
         let ranges = ranges(plan.config.run.agents, plan.shards);
         let meshes =
             if ranges.len() == 1 { vec![Mesh::alone()] } else { Mesh::of_threads(ranges.len()) };
         let mut worlds =
-            ranges.into_iter().zip(meshes).map(|(range, mesh)| build(plan, range, mesh));
+            ranges.into_iter().zip(meshes).map(|(range, mesh)| build(plan, way, range, mesh));
         let first = worlds.next().ok_or(PlayError::WorldLost)??;
         let others =
             worlds.map(|world| Ok(Seat::new(world?))).collect::<Result<_, EngineError>>()?;
@@ -67,7 +76,7 @@ impl Worlds {
         self.first.start()?;
         let mut all = self.first.people();
         for seat in &self.others {
-            if let Outcome::People(later) = seat.outcome()? {
+            if let Outcome::People(later) = seat.wait()?? {
                 all.models.extend(later.models);
                 all.backgrounds.extend(later.backgrounds);
             }
@@ -80,18 +89,27 @@ impl Worlds {
         self.first.get_resource::<Templates>().map(Templates::text).unwrap_or_default()
     }
 
-    /// Plays a round in every world.
-    pub(super) fn round(&mut self) -> Result<Played, PlayError> {
+    /// Plays a round in every world; or says why its exchanges were stopped before everyone had a reply.
+    pub(super) fn round(&mut self) -> Result<Result<Played, Stop>, PlayError> {
         self.order(|| Order::Round)?;
-        let mut all = play(&mut self.first)?;
+        let mut played = vec![play(&mut self.first)];
         for seat in &self.others {
-            if let Outcome::Round(later) = seat.outcome()? {
-                all.agents.append(later.agents);
-                all.blocks.extend(later.blocks);
-                all.accounting.merge(&later.accounting);
-            }
+            played.push(seat.wait()?.map(|outcome| match outcome {
+                Outcome::Round(played) => *played,
+                Outcome::People(_) => unreachable!("a round was ordered"),
+            }));
         }
-        Ok(all)
+        // A stop in one world breaks off the others, whose errors are then not the cause.
+        let halt = played.iter().filter_map(|world| world.as_ref().err()).find_map(|e| e.halt);
+        if let Some(stop) = halt {
+            return Ok(Err(stop));
+        }
+        let mut worlds = played.into_iter();
+        let mut all = worlds.next().ok_or(PlayError::WorldLost)??;
+        for later in worlds {
+            all.append(later?);
+        }
+        Ok(Ok(all))
     }
 
     fn order(&self, order: impl Fn() -> Order) -> Result<(), PlayError> {
@@ -110,7 +128,10 @@ impl Seat {
         let thread = std::thread::spawn(move || {
             for order in waiting {
                 let outcome = match order {
-                    Order::People => world.start().map(|()| Outcome::People(world.people())),
+                    Order::People => match world.start() {
+                        Ok(()) => Ok(Outcome::People(world.people())),
+                        Err(error) => Err(Broken { error, halt: None }),
+                    },
                     Order::Round => play(&mut world).map(|played| Outcome::Round(Box::new(played))),
                 };
                 let failed = outcome.is_err();
@@ -122,8 +143,8 @@ impl Seat {
         Self { orders: Some(orders), outcomes, thread: Some(thread) }
     }
 
-    fn outcome(&self) -> Result<Outcome, PlayError> {
-        Ok(self.outcomes.recv().map_err(|_| PlayError::WorldLost)??)
+    fn wait(&self) -> Result<Result<Outcome, Broken>, PlayError> {
+        self.outcomes.recv().map_err(|_| PlayError::WorldLost)
     }
 }
 
@@ -135,20 +156,49 @@ impl Drop for Seat {
     }
 }
 
-fn build(plan: &Plan, range: AgentRange, mesh: Mesh) -> Result<Simulation, EngineError> {
+impl Played {
+    /// Adds what the world of the next range played.
+    fn append(&mut self, later: Self) {
+        self.agents.append(later.agents);
+        self.blocks.extend(later.blocks);
+        self.accounting.merge(&later.accounting);
+        self.calls.add(&later.calls);
+    }
+}
+
+impl From<Broken> for PlayError {
+    fn from(broken: Broken) -> Self {
+        broken.error.into()
+    }
+}
+
+fn build(
+    plan: &Plan,
+    way: Option<&BridgeHandle>,
+    range: AgentRange,
+    mesh: Mesh,
+) -> Result<Simulation, EngineError> {
     let base = SimulationSettings::new(plan.config.run.seed, plan.config.run.agents);
     let mut world = Simulation::new(SimulationSettings { range, threads: plan.threads, ..base })?;
     world.join(mesh);
     (plan.prepared.insert)(&mut world);
     world.populate(plan.cast.clone());
+    if let Some(way) = way {
+        world.insert_resource(way.clone());
+    }
     plan.scenario.build(&mut world);
     Ok(world)
 }
 
-fn play(world: &mut Simulation) -> Result<Played, EngineError> {
-    let record = world.round()?;
+fn play(world: &mut Simulation) -> Result<Played, Broken> {
+    let record = world.round().map_err(|error| {
+        let halt = world.get_resource::<Halt>().and_then(|halt| halt.0);
+        Broken { error, halt }
+    })?;
     let accounting = world.get_resource::<Accounting>().copied().unwrap_or_default();
-    Ok(Played { agents: record.agents, summary: record.summary, blocks: record.blocks, accounting })
+    let calls = world.get_resource::<Calls>().map(|calls| calls.totals.clone());
+    let (agents, summary, blocks) = (record.agents, record.summary, record.blocks);
+    Ok(Played { agents, summary, blocks, accounting, calls: calls.unwrap_or_default() })
 }
 
 /// The population in at most `shards` ranges of about equal length, cut at blocks.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use crate::cli::output::Results;
+use crate::cli::output::{Results, note};
 use crate::figures::Row;
 use crate::play::{RoundReport, RunEnd, RunHead, StopFlag, StopReason, Watch};
 
@@ -32,6 +32,10 @@ impl JsonLines {
 impl Watch for JsonLines {
     fn started(&mut self, run: &RunHead) {
         self.run_id.clone_from(&run.run_id);
+    }
+
+    fn notice(&mut self, text: &str) {
+        note(text);
     }
 
     fn round(&mut self, round: &RoundReport) {

@@ -75,6 +75,8 @@ impl Pictures {
 }
 
 impl Watch for Pictures {
+    fn notice(&mut self, _: &str) {}
+
     fn started(&mut self, run: &RunHead) {
         self.folder = run.directory.join(FOLDER);
         self.name.clone_from(&run.scenario);

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::live::LiveBar;
 use crate::cli::output::{Results, note};
 use crate::figures::{Cell, Row, grouped, grouped_whole, short};
-use crate::play::{RoundReport, RunEnd, RunHead, RunStatus, StopFlag, StopReason, Watch};
+use crate::play::{Live, RoundReport, RunEnd, RunHead, RunStatus, StopFlag, StopReason, Watch};
 use crate::plot::{Histogram, bars};
 
 /// Columns of a round that are shown where the scenario has them.
@@ -41,6 +42,35 @@ pub(crate) struct Terminal {
     columns: Vec<(String, usize)>,
     bar: ProgressBar,
     last: Option<(u32, Row)>,
+    spent: Spent,
+    /// The model calls under way, and who shows them.
+    live: Option<Live>,
+    live_bar: Option<LiveBar>,
+}
+
+/// What the model calls of the run took so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spent {
+    calls: u64,
+    tokens: u64,
+    cost: f64,
+}
+
+impl Spent {
+    fn add(&mut self, round: &RoundReport) {
+        self.calls += round.calls;
+        self.tokens += round.tokens;
+        self.cost += round.cost;
+    }
+
+    /// Nothing, where no model was called.
+    fn in_words(&self) -> String {
+        if self.calls == 0 {
+            return String::new();
+        }
+        let cost = if self.cost > 0.0 { format!(", ${:.4}", self.cost) } else { String::new() };
+        format!("; {} calls, {} tokens{cost}", grouped(self.calls), grouped(self.tokens))
+    }
 }
 
 impl Terminal {
@@ -50,8 +80,18 @@ impl Terminal {
         verbose: bool,
         range: Option<(f64, f64)>,
     ) -> Self {
-        let (columns, bar) = (Vec::new(), ProgressBar::hidden());
-        Self { results, stop, verbose, range, columns, bar, last: None }
+        Self {
+            results,
+            stop,
+            verbose,
+            range,
+            columns: Vec::new(),
+            bar: ProgressBar::hidden(),
+            last: None,
+            spent: Spent::default(),
+            live: None,
+            live_bar: None,
+        }
     }
 
     fn print(&self, line: &str) {
@@ -89,6 +129,16 @@ impl Watch for Terminal {
         self.bar = ProgressBar::new(run.rounds.into()).with_style(style());
         self.bar.set_message("playing round 1");
         self.bar.enable_steady_tick(BAR_INTERVAL);
+        let live = self.live.take().filter(|_| !self.bar.is_hidden());
+        self.live_bar = live.map(|live| LiveBar::start(live, self.bar.clone()));
+    }
+
+    fn asking(&mut self, live: Live) {
+        self.live = Some(live);
+    }
+
+    fn notice(&mut self, text: &str) {
+        self.bar.suspend(|| note(text));
     }
 
     fn round(&mut self, round: &RoundReport) {
@@ -106,11 +156,13 @@ impl Watch for Terminal {
         let rate = grouped_whole(round.agents_per_second);
         let next = round.rounds.min(round.round + 1);
         self.bar.set_message(format!("playing round {next} at {rate} agents/s"));
+        self.spent.add(round);
         self.bar.set_position(round.round.into());
         self.last = Some((round.round, everyone.clone()));
     }
 
     fn finished(&mut self, end: &RunEnd) {
+        self.live_bar = None;
         self.bar.finish_and_clear();
         if let Some((round, row)) = &self.last
             && let Some(plot) = final_histogram(*round, row, self.range)
@@ -128,7 +180,11 @@ impl Watch for Terminal {
             RunStatus::TooManyFailures => "stopped, as too many replies failed".to_owned(),
             RunStatus::OutOfBudget => "stopped by its budget".to_owned(),
         };
-        note(&format!("{ended} after {rounds} rounds in {:.1} s", end.seconds));
+        note(&format!(
+            "{ended} after {rounds} rounds in {:.1} s{}",
+            end.seconds,
+            self.spent.in_words()
+        ));
         if self.verbose {
             note(&format!("state {}", end.state_hash));
         }

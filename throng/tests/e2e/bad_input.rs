@@ -146,11 +146,23 @@ fn files_that_are_none() {
 }
 
 #[test]
-fn kinds_of_models_that_this_build_lacks() {
+fn models_of_unknown_kinds_and_models_that_could_not_be_asked() {
     refused_file(
         "kind_openai",
         "[run]\nscenario = \"guessing-game\"\n[[models]]\nname = \"llama\"\nkind = \"openai\"\n\
          url = \"http://127.0.0.1:8000/v1\"\n",
+    );
+    refused_file(
+        "model_in_words",
+        "[run]\nscenario = \"guessing-game\"\n[budget]\nusd_max = -1.0\n[bridge]\nin_flight_max = 0\n\
+         [[models]]\nname = \"llama\"\nkind = \"openai\"\ntemperature = 9\ntop_p = 0\n\
+         endpoints = [{ url = \"localhost:8000\" }]\n\
+         [[models]]\nkind = \"scripted\"\nname = \"nothing\"\n[[models]]\nkind = \"openai\"\n",
+    );
+    refused_file(
+        "model_in_words_of_wrong_types",
+        "[run]\nscenario = \"guessing-game\"\n[[models]]\nname = \"llama\"\nkind = \"openai\"\n\
+         temperature = \"hot\"\nendpoints = \"http://127.0.0.1:8000/v1\"\nshare = \"half\"\n",
     );
     refused_file(
         "kind_replay",

@@ -19,7 +19,7 @@ fn the_schema_knows_every_table_and_points_nowhere() {
     let schema: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
     let tables: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
-    assert_eq!(tables, ["backgrounds", "models", "run", "scenario"]);
+    assert_eq!(tables, ["backgrounds", "bridge", "budget", "models", "run", "scenario"]);
     assert!(schema["properties"]["scenario"]["properties"]["ratio"].is_object());
     for reference in ran.out.split("\"$ref\": \"#/").skip(1) {
         let path = reference.split('"').next().unwrap();

@@ -5,6 +5,7 @@ mod bad_input;
 mod check;
 mod commands;
 mod help;
+mod models;
 mod recorded;
 mod run;
 

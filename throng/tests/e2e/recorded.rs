@@ -90,6 +90,7 @@ fn output(round: u32, tables: Vec<Table>) -> RoundOutput {
         state_hash,
         state: BTreeMap::new(),
         wall_us: None,
+        calls: None,
     }
 }
 
