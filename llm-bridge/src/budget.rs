@@ -89,6 +89,12 @@ impl Budget {
         self.spent.cost = self.spent.cost.plus(cost);
     }
 
+    /// Notes what a completion has cost that the store holds: it was paid for before this bridge started, in a
+    /// round that is not finished. How many requests that took is not known, and not counted.
+    pub fn recalled(&mut self, usage: &Usage, cost: Money) {
+        self.paid(1, usage, cost);
+    }
+
     fn would_pass(&self, choices: u64) -> bool {
         if self.completions == 0 {
             // Nothing is known yet: with a bound on tokens or money, learn from one request first.

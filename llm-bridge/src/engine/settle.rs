@@ -83,6 +83,7 @@ impl<T: Transport> Engine<T> {
             let key = exchange.prepared.completion_key(cohort, member, question);
             let Some(completion) = self.store.lookup(&key)? else { break };
             exchange.totals.journaled += 1;
+            self.budget.recalled(&completion.usage, completion.cost);
             let place = exchange.prepared.cohorts.members[member as usize];
             let earlier = exchange.earlier.entry(place).or_default();
             earlier.add(&completion.usage, completion.cost, 1);

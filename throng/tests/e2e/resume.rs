@@ -107,6 +107,17 @@ fn a_run_stopped_by_its_budget_goes_on_with_a_larger_one() {
 }
 
 #[test]
+fn a_budget_of_tokens_remembers_what_an_unfinished_round_has_spent() {
+    let (place, mock) = (Place::new(), mock(0));
+    let ran = run(&place, &mock, &["--set", "budget.tokens_max=40000"]);
+    assert_eq!(ran.code, Some(4), "{}", ran.told());
+    let requests = mock.counts().requests;
+    let again = place.run(&["resume", "r", "--json"]);
+    assert_eq!(again.code, Some(4), "{}", again.told());
+    assert!(mock.counts().requests <= requests + 1, "{:?} after {requests}", mock.counts());
+}
+
+#[test]
 fn a_run_with_failures_is_replayed_without_any_server_in_any_shape() {
     let faults = Faults::only(Fault::ServerError, 0.1);
     let options = MockOptions { faults, ..MockOptions::default() };
