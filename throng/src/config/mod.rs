@@ -3,12 +3,13 @@
 //! In reading order: `source` reads a file, `document` parses it and keeps places, `overrides` come from the
 //! command line, `tables` say which keys there are, `typed` reads them, `cast` reads who plays, `words` those who
 //! answer in words, `population` finds people of their own, whose specification `spec_file` reads, `resolve` checks what it
-//! all means, `footprint` estimates memory, `diagnostic` shows what is wrong, `schema` tells editors.
+//! all means, `networks` reads files of ties, `footprint` estimates memory, `diagnostic` shows what is wrong, `schema` tells editors.
 
 mod cast;
 mod diagnostic;
 mod document;
 pub(crate) mod footprint;
+mod networks;
 mod overrides;
 mod population;
 mod resolve;

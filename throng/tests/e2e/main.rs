@@ -6,6 +6,7 @@ mod check;
 mod commands;
 mod compared;
 mod help;
+mod meeting;
 mod models;
 mod population;
 mod recorded;
