@@ -53,7 +53,8 @@ impl Settings for Rooms {
         let leaves = out_of_range("leaves", self.leaves, 0.0, 1.0);
         let hint = "write at least one announcement, an empty one if need be";
         let silent = self.announcements.is_empty();
-        let silent = silent.then(|| Problem::new("announcements", "there is none", hint));
+        let silent =
+            silent.then(|| Problem::new("announcements", "there is no announcement", hint));
         [members, exchanges, comes, leaves, silent].into_iter().flatten().collect()
     }
 }

@@ -161,7 +161,7 @@ impl Graph {
             setting(
                 contacts <= most as f64,
                 key,
-                || format!("{contacts} is too much for {agents} agents"),
+                || format!("`{key}` of {contacts} does not fit {agents} agents"),
                 || format!("write at most {most}"),
             )
         };

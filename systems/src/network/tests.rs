@@ -134,7 +134,7 @@ fn impossible_settings_are_refused_by_key_with_what_to_write() {
         (Graph::Ring { each_side: 0 }, "each_side: 0 leaves everyone alone (write 1 or more)"),
         (
             Graph::Ring { each_side: 2_500 },
-            "each_side: 2500 is too much for 5000 agents (write at most 2499)",
+            "each_side: `each_side` of 2500 does not fit 5000 agents (write at most 2499)",
         ),
         (
             Graph::Grid { width: 99, torus: true, diagonal: false },
@@ -146,7 +146,7 @@ fn impossible_settings_are_refused_by_key_with_what_to_write() {
         ),
         (
             Graph::ErdosRenyi { degree: 5_000.0, directed: true },
-            "degree: 5000 is too much for 5000 agents (write at most 4999)",
+            "degree: `degree` of 5000 does not fit 5000 agents (write at most 4999)",
         ),
         (
             Graph::WattsStrogatz { each_side: 2, rewired: 1.5 },
@@ -154,7 +154,7 @@ fn impossible_settings_are_refused_by_key_with_what_to_write() {
         ),
         (
             Graph::BarabasiAlbert { links: 5_000 },
-            "links: 5000 is too much for 5000 agents (write at most 4999)",
+            "links: `links` of 5000 does not fit 5000 agents (write at most 4999)",
         ),
         (
             Graph::Blocks { by: None, shares: vec![], degree: 2.0, affinity: 1.0 },
@@ -174,7 +174,7 @@ fn impossible_settings_are_refused_by_key_with_what_to_write() {
         ),
         (
             Graph::Configuration { degrees: vec![(6_000, 1.0)] },
-            "degrees: 6000 is too much for 5000 agents (write at most 4999)",
+            "degrees: `degrees` of 6000 does not fit 5000 agents (write at most 4999)",
         ),
         (
             edges("gone.csv"),
