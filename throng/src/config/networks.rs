@@ -109,7 +109,7 @@ fn ties(
             return None;
         }
     }
-    let ends = columns.map(|column| table.column(column).map(|texts| texts.iter()));
+    let ends = columns.map(|column| table.column(column).map(throng_data::Text::iter));
     let [Some(from), Some(to)] = ends else { return None };
     let mut ties = Vec::with_capacity(table.rows);
     for (row, (one, other)) in from.zip(to).enumerate() {

@@ -11,7 +11,7 @@ use super::PlayError;
 /// The column of a summary that says that the scenario counts by itself.
 const COUNTED: &str = "n";
 
-/// The columns that every summary begins with: group_by and group.
+/// The columns that every summary begins with: `group_by` and `group`.
 const LEADING: usize = 2;
 
 /// What became of the questions of a round, over all worlds.
