@@ -10,6 +10,7 @@ use crate::money::Money;
 use crate::prompt::Prompts;
 use crate::reply::{Reply, Totals};
 use crate::store::{CompletionKey, Moment, StoreError};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,6 +36,8 @@ pub struct Batch {
     /// Members of a cohort that lower-ranking hosts hold, so that seeds do not depend on how a population
     /// is divided; empty on a single host.
     pub ranks_before: BTreeMap<CohortKey, Before>,
+    /// Asks every agent by itself, where it is given.
+    pub apart: Option<Apart>,
 }
 
 /// The part of a cohort that lower-ranking hosts hold: at least one agent.
@@ -44,6 +47,15 @@ pub struct Before {
     pub count: u64,
     /// The first of them.
     pub first: u64,
+}
+
+/// Agents asked by themselves, whatever the model says: nobody shares a request, and an agent's seed follows from
+/// its number, so that its answer does not depend on who else is asked. Completions are known by the run's seed
+/// too, so that one store may serve several runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Apart {
+    /// The sampling temperature, in the place of the model's.
+    pub temperature: f64,
 }
 
 /// Why a batch cannot be asked.
@@ -202,7 +214,10 @@ pub(crate) struct Prepared {
 impl Prepared {
     pub(crate) fn new(batch: Batch, config: &BridgeConfig) -> Result<Self, BatchError> {
         check(&batch, config)?;
-        let cohorts = cohorts(&batch.asks, &batch.prompts);
+        let mut cohorts = cohorts(&batch.asks, &batch.prompts);
+        if batch.apart.is_some() {
+            cohorts = cohorts.apart(&batch.asks);
+        }
         let keys = keys(&batch, &cohorts, config);
         Ok(Self { batch, cohorts, keys })
     }
@@ -223,9 +238,21 @@ impl Prepared {
     /// The seed of `member`, which belongs to `cohort`.
     pub(crate) fn seed(&self, cohort: u32, member: u32) -> u64 {
         let key = &self.keys[cohort as usize];
+        if self.batch.apart.is_some() {
+            let agent = self.ask(member).agent;
+            return key.seed_of(self.batch.run_seed, self.batch.moment, agent);
+        }
         let before = self.batch.ranks_before.get(key).map_or(0, |before| before.count);
         let rank = u64::from(member - self.cohort(cohort).start);
         key.base_seed(self.batch.run_seed, self.batch.moment) + before + rank
+    }
+
+    /// `model` with the temperature of this batch.
+    pub(crate) fn model<'m>(&self, model: &'m ModelConfig) -> Cow<'m, ModelConfig> {
+        match self.batch.apart {
+            Some(Apart { temperature }) => Cow::Owned(ModelConfig { temperature, ..model.clone() }),
+            None => Cow::Borrowed(model),
+        }
     }
 
     pub(crate) fn completion_key(&self, cohort: u32, member: u32, attempt: u8) -> CompletionKey {
@@ -325,7 +352,16 @@ fn keys(batch: &Batch, cohorts: &Cohorts, config: &BridgeConfig) -> Vec<CohortKe
         let Ask { prompt, model, answer, .. } = cohort.ask;
         let (fingerprint, of_model) = models[usize::from(model)];
         let parameters = *parameters.entry((model, answer)).or_insert_with(|| {
-            Digest::of([of_model.0.as_slice(), types[usize::from(answer)].as_bytes()])
+            let schema = types[usize::from(answer)].as_bytes();
+            match batch.apart {
+                None => Digest::of([of_model.0.as_slice(), schema]),
+                Some(Apart { temperature }) => Digest::of([
+                    of_model.0.as_slice(),
+                    schema,
+                    &temperature.to_bits().to_le_bytes(),
+                    &batch.run_seed.to_le_bytes(),
+                ]),
+            }
         });
         CohortKey { prompt: batch.prompts.digest(prompt), model: fingerprint, parameters }
     };

@@ -74,6 +74,7 @@ fn requests_share_one_connection_where_a_server_speaks_http_2() {
         deadline: None,
         failed_max: None,
         ranks_before: BTreeMap::new(),
+        apart: None,
     };
     let config = BridgeConfig { models: vec![model], ..BridgeConfig::default() };
     let bridge = Bridge::start(config, Arc::new(MemoryStore::default())).unwrap();

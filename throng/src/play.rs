@@ -28,6 +28,7 @@ pub use crate::population::RunPeople;
 pub use again::{replay, resume};
 pub use rounds::play;
 pub use store::JournalStore;
+pub(crate) use way::{Sentry, knock};
 
 /// Everything that a run is made of.
 #[derive(Debug)]
@@ -137,7 +138,7 @@ pub struct Live {
 }
 
 impl Live {
-    fn new(bridge: Arc<Bridge>, asks: u64) -> Self {
+    pub(crate) fn new(bridge: Arc<Bridge>, asks: u64) -> Self {
         Self { bridge, asks }
     }
 

@@ -173,7 +173,8 @@ impl<T: Transport> Engine<T> {
             + model.tokens_per_choice * f64::from(work.span.length);
         let state = &mut model.endpoints[endpoint];
         let key = prepared.keys[work.span.cohort as usize].parameters.short();
-        let head = state.head(key, &model.config, prepared.spec(work.span.cohort));
+        let config = &model.config;
+        let head = state.head(key, prepared.spec(work.span.cohort), || prepared.model(config));
         let begun = prepared.spec(work.span.cohort).begun().filter(|begun| !begun.is_empty());
         let begun = begun.map(Again::begun);
         let again = begun.as_ref().or(work.again.as_deref());
