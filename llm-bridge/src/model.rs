@@ -348,7 +348,7 @@ impl ModelConfig {
 
 impl DistributionConfig {
     /// Why the chances that `model` gives are not those with which it answers, or cannot be read.
-    fn problem(&self, model: &ModelConfig) -> Option<String> {
+    fn problem(self, model: &ModelConfig) -> Option<String> {
         let unchanged = (model.temperature - 1.0).abs() + (model.top_p - 1.0).abs() < f64::EPSILON;
         let writes: Vec<Option<bool>> =
             model.endpoints.iter().map(|endpoint| quotes(&endpoint.quirks())).collect();

@@ -1,6 +1,10 @@
 //! The bridge over HTTP/2: many requests at once on one connection.
 
 #![allow(clippy::unwrap_used, reason = "what a test sets up must work")]
+#![allow(
+    clippy::default_trait_access,
+    reason = "the type of a reply's head is of a crate that is not named here"
+)]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -227,7 +227,7 @@ async fn one_refusal_in_fifty_does_not_pause_the_endpoint_again_and_again() {
     let sent = Rc::new(Cell::new(0_u32));
     let script = Scripted::new(move |_, _| {
         sent.set(sent.get() + 1);
-        if sent.get() % 50 > 0 {
+        if !sent.get().is_multiple_of(50) {
             return good(5);
         }
         let retry_after = Some(Duration::from_secs(1));
