@@ -47,7 +47,9 @@ pub use outcome::{ExchangeAccounts, Outcome};
 pub use people::{Cast, People, Populate};
 pub use policy::{Chunk, Policies, Policy};
 pub use population::{Grouping, Groupings, PopulationError, PopulationPart, PopulationSource};
-pub use questions::{AskInWords, BridgeHandle, Calls, Halt, QuestionError, Questions, SharedText};
+pub use questions::{
+    AskInWords, BridgeHandle, Calls, Halt, QuestionError, Questions, SharedPrompt, SharedText,
+};
 pub use reply::{Cause, Reply};
 pub use scenario::{
     PolicyChoice, PolicyEntry, PolicySet, Prepared, Problem, PromptText, Scenario, Settings,
