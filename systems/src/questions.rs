@@ -251,7 +251,7 @@ impl<A: Answer> Questions<A> {
             moment: bridge::Moment { round: round.0, exchange },
             run_seed: seed.0,
             asks,
-            prompts: Arc::new(std::mem::take(&mut self.prompts)),
+            prompts: std::mem::take(&mut self.prompts).shared(),
             answers: Arc::from([self.spec()]),
             deadline: None,
             failed_max: handle.failed_max,
