@@ -45,7 +45,9 @@ pub use model::{ModelRef, ModelTable};
 pub use people::{Cast, People, Populate};
 pub use policy::{Chunk, Policies, Policy};
 pub use population::{Grouping, Groupings, PopulationError, PopulationPart, PopulationSource};
-pub use questions::{AskInWords, BridgeHandle, Calls, Halt, QuestionError, Questions, SharedText};
+pub use questions::{
+    AskInWords, BridgeHandle, Calls, Halt, QuestionError, Questions, SharedPrompt, SharedText,
+};
 pub use reply::{Cause, Reply};
 pub use scenario::{
     PolicyChoice, PolicyEntry, PolicySet, Prepared, Problem, PromptText, Scenario, Settings,
