@@ -229,6 +229,31 @@ pub fn cohort_sizes(
     Ok(sizes)
 }
 
+/// The models that `batch` asks, by fingerprint and by digest of parameters and answer type, as completions
+/// have them.
+pub fn models_asked(
+    batch: &Batch,
+    config: &BridgeConfig,
+) -> Result<BTreeMap<(Digest, Digest), u16>, BatchError> {
+    check(batch, config)?;
+    let mut models = BTreeMap::new();
+    let mut last = None;
+    for ask in &batch.asks {
+        // Neighbours mostly ask the same of the same model.
+        if last.replace((ask.model, ask.answer)) != Some((ask.model, ask.answer)) {
+            let model = &config.models[usize::from(ask.model)];
+            let spec = &batch.answers[usize::from(ask.answer)];
+            models.insert((model.fingerprint(), parameters(model, spec)), ask.model);
+        }
+    }
+    Ok(models)
+}
+
+/// The digest of a model's sampling parameters and of an answer's type.
+fn parameters(model: &ModelConfig, spec: &AnswerSpec) -> Digest {
+    Digest::of([model.parameters().0.as_slice(), schema(spec, false).as_bytes()])
+}
+
 /// Fewest requests that `batch` takes, if every endpoint gives as many choices as configured.
 pub fn fewest_requests(batch: &Batch, config: &BridgeConfig) -> Result<u64, BatchError> {
     let prepared = Prepared::new(batch.clone(), config)?;
@@ -277,17 +302,15 @@ fn check(batch: &Batch, config: &BridgeConfig) -> Result<(), BatchError> {
 }
 
 fn keys(batch: &Batch, cohorts: &Cohorts, config: &BridgeConfig) -> Vec<CohortKey> {
-    let models: Vec<(Digest, Digest)> =
-        config.models.iter().map(|model| (model.fingerprint(), model.parameters())).collect();
-    let schemas: Vec<String> = batch.answers.iter().map(|spec| schema(spec, false)).collect();
-    let mut parameters: BTreeMap<(u16, u16), Digest> = BTreeMap::new();
+    let models: Vec<Digest> = config.models.iter().map(ModelConfig::fingerprint).collect();
+    let mut digests: BTreeMap<(u16, u16), Digest> = BTreeMap::new();
     let key = |cohort: &Cohort| {
         let Ask { prompt, model, answer, .. } = cohort.ask;
-        let (fingerprint, of_model) = models[usize::from(model)];
-        let parameters = *parameters.entry((model, answer)).or_insert_with(|| {
-            Digest::of([of_model.0.as_slice(), schemas[usize::from(answer)].as_bytes()])
+        let parameters = *digests.entry((model, answer)).or_insert_with(|| {
+            parameters(&config.models[usize::from(model)], &batch.answers[usize::from(answer)])
         });
-        CohortKey { prompt: batch.prompts.digest(prompt), model: fingerprint, parameters }
+        let model = models[usize::from(model)];
+        CohortKey { prompt: batch.prompts.digest(prompt), model, parameters }
     };
     cohorts.cohorts.iter().map(key).collect()
 }

@@ -48,6 +48,11 @@ impl std::error::Error for Problem {}
 pub trait Settings: Resource + DeserializeOwned + Serialize + JsonSchema + Default + Clone {
     /// Everything that is wrong with these settings.
     fn problems(&self) -> Vec<Problem>;
+
+    /// The settings that may change while a run is played: what reads them reads them in every round.
+    fn changeable() -> &'static [&'static str] {
+        &[]
+    }
 }
 
 /// Why a table is not the settings of a scenario.
@@ -118,7 +123,7 @@ type Read = fn(toml::Table, &[PolicyChoice]) -> Result<Prepared, SettingsError>;
 pub struct Prepared {
     /// All settings with their values, defaults included.
     pub resolved: toml::Table,
-    /// Puts the settings into a simulation.
+    /// Puts the settings into a simulation, also over those of one that is being played.
     pub insert: Box<dyn Fn(&mut Simulation) + Send + Sync>,
 }
 
@@ -136,6 +141,7 @@ pub struct Scenario {
     build: fn(&mut Simulation),
     preview: Preview,
     read: Read,
+    changeable: &'static [&'static str],
     schema: fn() -> Schema,
     catalogue: fn() -> Vec<PolicyEntry>,
 }
@@ -159,6 +165,7 @@ impl Scenario {
             build,
             preview,
             read: read::<S, P>,
+            changeable: S::changeable(),
             schema,
             catalogue: P::catalogue,
         }
@@ -187,6 +194,11 @@ impl Scenario {
         policies: &[PolicyChoice],
     ) -> Result<Prepared, SettingsError> {
         (self.read)(table, policies)
+    }
+
+    /// The settings that may change while a run is played.
+    pub const fn changeable(&self) -> &'static [&'static str] {
+        self.changeable
     }
 
     /// The policies it ships; the first is the default.

@@ -25,9 +25,10 @@ pub(super) fn preview(world: &mut World, player: AgentId) -> Result<PromptText, 
     let (templates, news) = (world.resource::<Templates>(), world.resource::<News>());
     let about = world.resource::<Backgrounds>().text(*background);
     let population = world.resource::<Population>().size;
+    let text = templates.render("question", question(news, about, memory))?;
     Ok(PromptText {
         system: templates.render("rules", rules(&news.rules, population))?,
-        user: templates.render("question", question(news, about, memory))?,
+        user: world.resource::<Announcement>().above(text),
     })
 }
 
@@ -40,7 +41,7 @@ pub(super) fn shape(rules: &Rules) -> Shape {
 /// Asks every player whose model reads.
 pub(super) fn ask(
     (templates, news, backgrounds): (Res<Templates>, Res<News>, Res<Backgrounds>),
-    population: Res<Population>,
+    (population, announced): (Res<Population>, Res<Announcement>),
     mut questions: ResMut<Questions<Guess>>,
     players: Query<(&AgentId, &ModelRef, &Background, &Memory)>,
 ) -> Result<(), BevyError> {
@@ -53,7 +54,7 @@ pub(super) fn ask(
         if questions.in_words(*model) {
             let about = backgrounds.text(*background);
             let text = templates.render("question", question(&news, about, memory))?;
-            questions.ask(*player, *model, rules, &text)?;
+            questions.ask(*player, *model, rules, &announced.above(text))?;
         }
     }
     Ok(())

@@ -5,10 +5,15 @@ mod bad_input;
 mod check;
 mod commands;
 mod compared;
+mod crash;
+mod fork;
 mod help;
+mod interventions;
+mod interview;
 mod models;
 mod population;
 mod recorded;
+mod replayed;
 mod resume;
 mod run;
 
