@@ -5,7 +5,7 @@ mod adopt;
 use crate::SCHEMA_VERSION;
 use crate::commit::{Accounting, AttemptId, CallTotals, CommitRecord, FileRecord, fence};
 use crate::describe::{self, describe};
-use crate::digest::sha256_hex;
+use crate::digest::sha256_of_config;
 use crate::durable::{TmpFile, ensure_folder, rename, replace, sync_folder, together};
 use crate::error::{Error, Result};
 use crate::journal::{Cut, Journal, ModelNames, Opening};
@@ -101,7 +101,7 @@ impl WritableRun {
     /// # Errors
     /// [`Error::RunExists`] where the id is taken, [`Error::OutFolder`] where `out` cannot be used.
     pub fn create(out: &Path, new: NewRun) -> Result<Self> {
-        let config_sha256 = sha256_hex(new.config_toml.as_bytes());
+        let config_sha256 = sha256_of_config(new.config_toml.as_bytes());
         let out = prepare_out(out)?;
         let (id, path) = claim(&out, new.id, &new.origin.scenario, &config_sha256)?;
         Self::fill(path.clone(), id, new.config_toml, config_sha256, new.origin).inspect_err(|_| {

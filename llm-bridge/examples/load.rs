@@ -102,6 +102,7 @@ fn batch(agents: u64, prompts: u64) -> Outcome<Batch> {
         deadline: None,
         failed_max: None,
         ranks_before: BTreeMap::new(),
+        apart: None,
     })
 }
 

@@ -9,6 +9,7 @@ use crate::money::Money;
 use crate::prompt::Prompts;
 use crate::reply::{Reply, Totals};
 use crate::store::{CompletionKey, Moment, StoreError};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -34,6 +35,17 @@ pub struct Batch {
     /// Members of a cohort that lower-ranking hosts hold, so that seeds do not depend on how a population
     /// is divided; empty on a single host.
     pub ranks_before: BTreeMap<CohortKey, u64>,
+    /// Asks every agent by itself, where it is given.
+    pub apart: Option<Apart>,
+}
+
+/// Agents asked by themselves, whatever the model says: nobody shares a request, and an agent's seed follows from
+/// its number, so that its answer does not depend on who else is asked. Completions are known by the run's seed
+/// too, so that one store may serve several runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Apart {
+    /// The sampling temperature, in the place of the model's.
+    pub temperature: f64,
 }
 
 /// Why a batch cannot be asked.
@@ -177,7 +189,10 @@ pub(crate) struct Prepared {
 impl Prepared {
     pub(crate) fn new(batch: Batch, config: &BridgeConfig) -> Result<Self, BatchError> {
         check(&batch, config)?;
-        let cohorts = cohorts(&batch.asks, &batch.prompts);
+        let mut cohorts = cohorts(&batch.asks, &batch.prompts);
+        if batch.apart.is_some() {
+            cohorts = cohorts.apart(&batch.asks);
+        }
         let keys = keys(&batch, &cohorts, config);
         Ok(Self { batch, cohorts, keys })
     }
@@ -198,9 +213,21 @@ impl Prepared {
     /// The seed of `member`, which belongs to `cohort`.
     pub(crate) fn seed(&self, cohort: u32, member: u32) -> u64 {
         let key = &self.keys[cohort as usize];
+        if self.batch.apart.is_some() {
+            let agent = self.ask(member).agent;
+            return key.seed_of(self.batch.run_seed, self.batch.moment, agent);
+        }
         let before = self.batch.ranks_before.get(key).copied().unwrap_or(0);
         let rank = u64::from(member - self.cohort(cohort).start);
         key.base_seed(self.batch.run_seed, self.batch.moment) + before + rank
+    }
+
+    /// `model` with the temperature of this batch.
+    pub(crate) fn model<'m>(&self, model: &'m ModelConfig) -> Cow<'m, ModelConfig> {
+        match self.batch.apart {
+            Some(Apart { temperature }) => Cow::Owned(ModelConfig { temperature, ..model.clone() }),
+            None => Cow::Borrowed(model),
+        }
     }
 
     pub(crate) fn completion_key(&self, cohort: u32, member: u32, attempt: u8) -> CompletionKey {
@@ -242,16 +269,26 @@ pub fn models_asked(
         // Neighbours mostly ask the same of the same model.
         if last.replace((ask.model, ask.answer)) != Some((ask.model, ask.answer)) {
             let model = &config.models[usize::from(ask.model)];
-            let spec = &batch.answers[usize::from(ask.answer)];
-            models.insert((model.fingerprint(), parameters(model, spec)), ask.model);
+            let parameters = parameters(batch, model, ask.answer);
+            models.insert((model.fingerprint(), parameters), ask.model);
         }
     }
     Ok(models)
 }
 
-/// The digest of a model's sampling parameters and of an answer's type.
-fn parameters(model: &ModelConfig, spec: &AnswerSpec) -> Digest {
-    Digest::of([model.parameters().0.as_slice(), schema(spec, false).as_bytes()])
+/// The digest of what shapes a completion beside model and prompt: sampling parameters and the answer's type.
+fn parameters(batch: &Batch, model: &ModelConfig, answer: u16) -> Digest {
+    let (of_model, schema) =
+        (model.parameters(), schema(&batch.answers[usize::from(answer)], false));
+    match batch.apart {
+        None => Digest::of([of_model.0.as_slice(), schema.as_bytes()]),
+        Some(Apart { temperature }) => Digest::of([
+            of_model.0.as_slice(),
+            schema.as_bytes(),
+            &temperature.to_bits().to_le_bytes(),
+            &batch.run_seed.to_le_bytes(),
+        ]),
+    }
 }
 
 /// Fewest requests that `batch` takes, if every endpoint gives as many choices as configured.
@@ -306,9 +343,9 @@ fn keys(batch: &Batch, cohorts: &Cohorts, config: &BridgeConfig) -> Vec<CohortKe
     let mut digests: BTreeMap<(u16, u16), Digest> = BTreeMap::new();
     let key = |cohort: &Cohort| {
         let Ask { prompt, model, answer, .. } = cohort.ask;
-        let parameters = *digests.entry((model, answer)).or_insert_with(|| {
-            parameters(&config.models[usize::from(model)], &batch.answers[usize::from(answer)])
-        });
+        let parameters = *digests
+            .entry((model, answer))
+            .or_insert_with(|| parameters(batch, &config.models[usize::from(model)], answer));
         let model = models[usize::from(model)];
         CohortKey { prompt: batch.prompts.digest(prompt), model, parameters }
     };

@@ -71,6 +71,7 @@ fn batch(agents: u64, prompts: u64) -> Batch {
         deadline: None,
         failed_max: None,
         ranks_before: BTreeMap::new(),
+        apart: None,
     }
 }
 

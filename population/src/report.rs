@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use throng_engine::{BLOCK, Pool};
 
+use crate::generate::GenerationReport;
 use crate::problem::Result;
 use crate::sample::{Sample, Sampler, Values};
 use crate::stage::{Target, categories, combination};
@@ -31,6 +32,9 @@ pub struct Report {
     pub numbers: Vec<NumberReport>,
     /// People who have another one like them in every attribute; nothing where there were too many to compare.
     pub alike: Option<u64>,
+    /// What became of the questions, where a model wrote backgrounds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<GenerationReport>,
 }
 
 /// One margin, table or pair.
@@ -162,6 +166,7 @@ impl<'s> Tally<'s> {
             margins,
             numbers,
             alike,
+            generation: None,
         }
     }
 
@@ -387,6 +392,9 @@ impl Report {
                 );
             }
             None => text.push_str("\npeople alike were not counted: there are too many\n"),
+        }
+        if let Some(generation) = &self.generation {
+            let _ = write!(text, "\n{}", generation.to_text());
         }
         text
     }

@@ -514,7 +514,8 @@ fn a_population_is_written_reported_and_read_back() {
     let sampler = Sampler::new(&spec, &source, None, None, &pool).unwrap();
     let write = || {
         let page = |report: &Report| format!("<p>{}", report.size);
-        write_population(&out, &spec, &source, &sampler, &pool, &page)
+        let wordings = Backgrounds::new(&spec, &source, &sampler).unwrap();
+        write_population(&out, &spec, &sampler, Words::Wordings(&wordings), &pool, &page)
     };
     let report = write().unwrap();
     assert!(write().is_err(), "a directory is never written twice");
@@ -548,7 +549,9 @@ fn a_population_that_cannot_be_finished_leaves_nothing() {
     let sampler = Sampler::new(&spec, &source, None, None, &pool).unwrap();
     let out = folder.path().join("people");
     let page = |_: &Report| String::new();
-    assert!(write_population(&out, &spec, &source, &sampler, &pool, &page).is_err());
+    let wordings = Backgrounds::new(&spec, &source, &sampler).unwrap();
+    let words = Words::Wordings(&wordings);
+    assert!(write_population(&out, &spec, &sampler, words, &pool, &page).is_err());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 

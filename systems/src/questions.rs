@@ -233,6 +233,7 @@ impl<A: Answer> Questions<A> {
             deadline: None,
             failed_max: handle.failed_max,
             ranks_before: BTreeMap::new(),
+            apart: None,
         };
         if mesh.size() > 1 {
             batch.ranks_before = ranks_before(&batch, mesh, handle)?;

@@ -35,6 +35,7 @@ pub use fork::fork;
 pub use interview::{INTERVIEWED_MAX, Interview, Interviewed, interview};
 pub use rounds::play;
 pub use store::JournalStore;
+pub(crate) use way::{Sentry, knock};
 
 /// Everything that a run is made of.
 #[derive(Debug)]
@@ -146,7 +147,7 @@ pub struct Live {
 }
 
 impl Live {
-    fn new(bridge: Arc<Bridge>, asks: u64) -> Self {
+    pub(crate) fn new(bridge: Arc<Bridge>, asks: u64) -> Self {
         Self { bridge, asks }
     }
 

@@ -173,7 +173,8 @@ impl<T: Transport> Engine<T> {
             + model.tokens_per_choice * f64::from(work.span.length);
         let state = &mut model.endpoints[endpoint];
         let key = prepared.keys[work.span.cohort as usize].parameters.short();
-        let head = state.head(key, &model.config, prepared.spec(work.span.cohort));
+        let config = &model.config;
+        let head = state.head(key, prepared.spec(work.span.cohort), || prepared.model(config));
         let seed = state.takes_seeds().then(|| prepared.seed(work.span.cohort, work.span.start));
         let body =
             request::body(&head, work.span.length, seed, prompts, prompt, work.again.as_deref());

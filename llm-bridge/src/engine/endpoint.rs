@@ -11,6 +11,7 @@ use crate::quirk::{Quirks, Seeds};
 use crate::quota::Quota;
 use crate::wire::request;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,11 +129,15 @@ impl Endpoint {
     }
 
     /// The shared part of bodies for the answer type `spec`, whose digest is `key`.
-    pub(super) fn head(&mut self, key: u64, model: &ModelConfig, spec: &AnswerSpec) -> Arc<str> {
+    pub(super) fn head<'m>(
+        &mut self,
+        key: u64,
+        spec: &AnswerSpec,
+        model: impl FnOnce() -> Cow<'m, ModelConfig>,
+    ) -> Arc<str> {
         let quirks = &self.quirks;
-        Arc::clone(
-            self.heads.entry(key).or_insert_with(|| request::head(model, quirks, spec).into()),
-        )
+        let write = || request::head(&model(), quirks, spec).into();
+        Arc::clone(self.heads.entry(key).or_insert_with(write))
     }
 
     /// Notes that a request of so many estimated tokens is sent.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use throng_data::{RunDir, sha256_hex};
+use throng_data::{RunDir, sha256_of_config};
 use throng_systems::Scenario;
 
 use super::failure::Failure;
@@ -33,7 +33,7 @@ impl Recorded {
         let bytes = fs::read(&path).map_err(|error| {
             Failure::Arguments(format!("{} cannot be read: {error}", path.display()))
         })?;
-        if sha256_hex(&bytes) != manifest.config_sha256 {
+        if sha256_of_config(&bytes) != manifest.config_sha256 {
             let message =
                 format!("{} is not what the run began with: it was changed", path.display());
             return Err(Failure::Arguments(message));

@@ -2,9 +2,12 @@
 //!
 //! In reading order: `source` reads a file, `document` parses it and keeps places, `overrides` come from the
 //! command line, `tables` say which keys there are, `typed` reads them, `cast` reads who plays, `words` those who
-//! answer in words, `replayed` those whose answers were recorded, `population` finds people of their own, whose specification `spec_file` reads,
-//! `interventions` checks what is to change in which round, `resolve` checks what it all means, `footprint` estimates memory, `diagnostic` shows what is wrong, `schema` tells editors, `branch` changes values for a fork.
+//! answer in words, `asked` finds who writes backgrounds, `replayed` those whose answers were recorded, `population`
+//! finds people of their own, whose specification `spec_file` reads, `interventions` checks what is to change in which
+//! round, `resolve` checks what it all means, `footprint` estimates memory, `diagnostic` shows what is wrong, `schema`
+//! tells editors, `branch` changes values for a fork.
 
+mod asked;
 mod branch;
 mod cast;
 mod diagnostic;
@@ -27,6 +30,7 @@ mod tests;
 mod typed;
 mod words;
 
+pub(crate) use asked::Asked;
 pub use branch::branch;
 pub use diagnostic::{ConfigError, Finding, Place};
 pub use footprint::{Footprint, bytes_in_words};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use throng_data::{RunDir, sha256_hex};
+use throng_data::{RunDir, sha256_of_config};
 use throng_llm_bridge::ModelConfig;
 use throng_llm_bridge::money::Prices;
 use toml::{Table, Value};
@@ -104,7 +104,7 @@ fn configuration(path: &Path) -> Result<(String, Vec<(String, ModelConfig)>), St
     let path = path.join(RUN_TOML);
     let text = fs::read_to_string(&path)
         .map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
-    let sha256 = sha256_hex(text.as_bytes());
+    let sha256 = sha256_of_config(text.as_bytes());
     if sha256 != manifest.config_sha256 {
         return Err(format!("`{}` is not what the run began with: it was changed", path.display()));
     }

@@ -28,7 +28,7 @@ use super::{suggest, words};
 use crate::population::RunPeople;
 
 /// The tables of a configuration.
-const TABLES: [&str; 8] =
+pub(super) const TABLES: [&str; 8] =
     ["run", "scenario", "models", "backgrounds", "population", "interventions", "budget", "bridge"];
 
 /// What a run begins from.
@@ -146,7 +146,11 @@ fn written(source: Option<&Source>, request: &Request) -> Result<Document, Vec<F
 
 /// Leaves one model: the file's of that name, or else one of that name at the endpoints, or else the policy of
 /// that name.
-fn choose_model(document: &mut Document, name: &str, endpoints: &[String]) -> Result<(), Finding> {
+pub(super) fn choose_model(
+    document: &mut Document,
+    name: &str,
+    endpoints: &[String],
+) -> Result<(), Finding> {
     let entries = document.table.get("models").and_then(Value::as_array);
     let named = |entry: &Value| {
         let of = |key: &str| entry.get(key).and_then(Value::as_str);
@@ -181,7 +185,12 @@ fn choose_endpoints(document: &mut Document, endpoints: &[String]) -> Result<(),
 }
 
 /// Notes every secret, by the name of its key.
-fn refuse_secrets(document: &Document, table: &Table, path: &str, findings: &mut Vec<Finding>) {
+pub(super) fn refuse_secrets(
+    document: &Document,
+    table: &Table,
+    path: &str,
+    findings: &mut Vec<Finding>,
+) {
     for (key, value) in table {
         let place = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         refuse_secret(document, key, value, &place, findings);

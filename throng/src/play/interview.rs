@@ -76,7 +76,7 @@ pub fn interview(
     cuts.iter().for_each(|cut| watch.notice(&cut.to_string()));
     let batch = asked.batch(plan, &mut worlds, interview)?;
     let store: Arc<dyn CompletionStore> = Arc::new(JournalStore::of(held.journal()));
-    knock(&asked.config, watch)?;
+    knock(&asked.config, &mut |text| watch.notice(text))?;
     let bridge = Arc::new(Bridge::start(asked.config.clone(), store)?);
     let sentry = Sentry::post(Arc::clone(&bridge), stop.clone());
     let digests: Vec<String> =
@@ -178,6 +178,7 @@ impl Asked {
             answers: Arc::from([interview.answer.0.clone()]),
             deadline: None,
             failed_max: None,
+            apart: None,
             ranks_before: std::collections::BTreeMap::new(),
         })
     }

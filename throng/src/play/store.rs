@@ -59,6 +59,16 @@ impl JournalStore {
     pub(super) fn take(&self, record: Record) {
         self.journal.append(journal_record(record), |_| ());
     }
+
+    /// Opens the journal in a folder of its own, which is made where there is none. Nothing is ever removed from
+    /// it: it serves whoever asks the same.
+    ///
+    /// # Errors
+    /// When another process has it open, completions that had been durable are lost, or the system refuses.
+    pub(crate) fn of_folder(folder: &Path) -> throng_data::Result<(Self, Vec<Cut>)> {
+        let (journal, cuts) = Journal::open_alone(folder)?;
+        Ok((Self::of(Arc::new(journal)), cuts))
+    }
 }
 
 impl CompletionStore for JournalStore {

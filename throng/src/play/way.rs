@@ -33,8 +33,8 @@ pub(super) struct Way {
     _sentry: Sentry,
 }
 
-/// Winds the bridge down when the run is asked to stop; ends when it is dropped.
-pub(super) struct Sentry {
+/// Winds a bridge down when the run is asked to stop; ends when it is dropped.
+pub(crate) struct Sentry {
     /// Dropped to relieve the thread.
     on_duty: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -195,7 +195,7 @@ pub(super) fn open(
     let share: f64 = in_words.map(|model| model.share).sum();
     let callable = plan.config.callable(config.clone());
     if !store.knows_all(plan.config.run.rounds) {
-        knock(&callable, watch)?;
+        knock(&callable, &mut |text| watch.notice(text))?;
     }
     let kept = Arc::clone(&store);
     let bridge = Arc::new(Bridge::resume(callable, kept, spent)?);
@@ -209,7 +209,7 @@ pub(super) fn open(
 }
 
 impl Sentry {
-    pub(super) fn post(bridge: Arc<Bridge>, stop: StopFlag) -> Self {
+    pub(crate) fn post(bridge: Arc<Bridge>, stop: StopFlag) -> Self {
         let (on_duty, relieved) = sync_channel(1);
         let thread = std::thread::spawn(move || {
             while relieved.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
@@ -231,7 +231,10 @@ impl Drop for Sentry {
 }
 
 /// Sees whether each model has an endpoint that answers, and tells of those that do not.
-pub(super) fn knock(config: &BridgeConfig, watch: &mut dyn Watch) -> Result<(), PlayError> {
+///
+/// # Errors
+/// When a model has none.
+pub(crate) fn knock(config: &BridgeConfig, notice: &mut dyn FnMut(&str)) -> Result<(), PlayError> {
     let mut by_model: BTreeMap<String, Vec<Reached>> = BTreeMap::new();
     for end in reach(config)? {
         by_model.entry(end.model.clone()).or_default().push(end);
@@ -244,8 +247,7 @@ pub(super) fn knock(config: &BridgeConfig, watch: &mut dyn Watch) -> Result<(), 
             return Err(PlayError::Unreachable { model, problems });
         }
         for problem in problems {
-            watch
-                .notice(&format!("an endpoint of the model `{model}` does not answer:\n{problem}"));
+            notice(&format!("an endpoint of the model `{model}` does not answer:\n{problem}"));
         }
     }
     Ok(())

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use throng_population::generate::{GenerationReport, NEAR};
 use throng_population::{MarginReport, Report};
 
-use crate::plot::{Margin, margin};
+use crate::plot::{Margin, escaped, margin};
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:110rem;padding:0 1rem;color:#222;background:#fff}\
 main{display:grid;grid-template-columns:repeat(auto-fill,minmax(26rem,1fr));gap:1.5rem;align-items:start}\
@@ -32,6 +33,7 @@ pub(crate) fn page(report: &Report) -> String {
     }
     page.push_str("</main>\n");
     numbers(&mut page, report);
+    report.generation.iter().for_each(|generation| backgrounds(&mut page, generation));
     page.push_str("</html>\n");
     page
 }
@@ -61,6 +63,40 @@ fn picture(of: &MarginReport) -> Margin {
         ),
         rows: of.cells.iter().map(row).collect(),
     }
+}
+
+/// What a model made of the people.
+fn backgrounds(page: &mut String, of: &GenerationReport) {
+    let failed: u64 = of.failed.values().sum();
+    let alike = &of.distinctness;
+    let _ = write!(
+        page,
+        "<h2>Backgrounds</h2>\n<p>Written by {}: {} answered, {failed} failed. {} of {} texts are different, \
+         and {} resemble an earlier one by {NEAR} or more.</p>\n<table>\n\
+         <tr><th>at attempt</th><th>people</th></tr>\n",
+        escaped(&of.model.name),
+        of.answered,
+        alike.distinct,
+        alike.texts,
+        alike.near_duplicates
+    );
+    let attempts = (1..).zip(&of.at_attempt).map(|(attempt, count)| (format!("{attempt}"), count));
+    let failures = of.failed.iter().map(|(cause, count)| (format!("failed: {cause}"), count));
+    for (name, count) in attempts.chain(failures).filter(|(_, count)| **count > 0) {
+        let _ = writeln!(page, "<tr><td>{}</td><td>{count}</td></tr>", escaped(&name));
+    }
+    page.push_str("</table>\n");
+    if alike.most_alike.is_empty() {
+        return;
+    }
+    page.push_str("<table>\n<tr><th>most alike</th><th></th><th>resemblance</th></tr>\n");
+    for (first, second, much) in &alike.most_alike {
+        let _ = writeln!(
+            page,
+            "<tr><td>agent {first}</td><td>agent {second}</td><td>{much:.2}</td></tr>"
+        );
+    }
+    page.push_str("</table>\n");
 }
 
 fn numbers(page: &mut String, report: &Report) {
