@@ -2,8 +2,9 @@
 
 use crate::answer::{AnswerSpec, SpecError};
 use crate::cohort::{Ask, Cohort, CohortKey, Cohorts, cohorts, requests_min};
-use crate::constraint::schema;
+use crate::constraint::identity;
 use crate::digest::Digest;
+use crate::distribution::is_closed;
 use crate::model::{BridgeConfig, ModelConfig};
 use crate::money::Money;
 use crate::prompt::Prompts;
@@ -34,9 +35,18 @@ pub struct Batch {
     pub failed_max: Option<u64>,
     /// Members of a cohort that lower-ranking hosts hold, so that seeds do not depend on how a population
     /// is divided; empty on a single host.
-    pub ranks_before: BTreeMap<CohortKey, u64>,
+    pub ranks_before: BTreeMap<CohortKey, Before>,
     /// Asks every agent by itself, where it is given.
     pub apart: Option<Apart>,
+}
+
+/// The part of a cohort that lower-ranking hosts hold: at least one agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// How many agents.
+    pub count: u64,
+    /// The first of them.
+    pub first: u64,
 }
 
 /// Agents asked by themselves, whatever the model says: nobody shares a request, and an agent's seed follows from
@@ -60,6 +70,11 @@ pub enum BatchError {
     /// An answer type that cannot be asked for.
     #[error("answer type {0}: {1}")]
     Answer(usize, SpecError),
+    /// A model in distribution mode is asked for something that has no distribution to read.
+    #[error(
+        "model `{0}` answers by `distribution`, which only choices and short ranges of whole numbers allow, not {1}; leave the key out, or ask for less"
+    )]
+    Distribution(String, String),
     /// More asks than places.
     #[error("an exchange has at most {} asks", u32::MAX)]
     TooMany,
@@ -145,6 +160,16 @@ pub trait Responder: Send + Sync {
     fn exchange(&self, batch: Batch) -> Result<Exchanged, ExchangeError>;
 }
 
+impl<R: Responder + ?Sized> Responder for Arc<R> {
+    fn config(&self) -> &BridgeConfig {
+        (**self).config()
+    }
+
+    fn exchange(&self, batch: Batch) -> Result<Exchanged, ExchangeError> {
+        (**self).exchange(batch)
+    }
+}
+
 impl Snapshot {
     /// The counts of two exchanges together.
     #[must_use]
@@ -217,7 +242,7 @@ impl Prepared {
             let agent = self.ask(member).agent;
             return key.seed_of(self.batch.run_seed, self.batch.moment, agent);
         }
-        let before = self.batch.ranks_before.get(key).copied().unwrap_or(0);
+        let before = self.batch.ranks_before.get(key).map_or(0, |before| before.count);
         let rank = u64::from(member - self.cohort(cohort).start);
         key.base_seed(self.batch.run_seed, self.batch.moment) + before + rank
     }
@@ -243,17 +268,27 @@ impl Prepared {
     }
 }
 
-/// The cohorts of `batch` with their sizes, by key: what hosts exchange to fill `Batch::ranks_before`.
+/// The cohorts of `batch` with their sizes and first agents, by key: what hosts exchange to fill
+/// `Batch::ranks_before`.
 pub fn cohort_sizes(
     batch: &Batch,
     config: &BridgeConfig,
-) -> Result<BTreeMap<CohortKey, u64>, BatchError> {
+) -> Result<BTreeMap<CohortKey, Before>, BatchError> {
     let prepared = Prepared::new(batch.clone(), config)?;
-    let mut sizes = BTreeMap::new();
+    let mut sizes: BTreeMap<CohortKey, Before> = BTreeMap::new();
     for (cohort, key) in prepared.cohorts.cohorts.iter().zip(&prepared.keys) {
-        *sizes.entry(*key).or_insert(0) += u64::from(cohort.length);
+        let part = Before { count: u64::from(cohort.length), first: cohort.ask.agent };
+        sizes.entry(*key).and_modify(|before| before.join(part)).or_insert(part);
     }
     Ok(sizes)
+}
+
+impl Before {
+    /// Adds a further part of the same cohort.
+    pub fn join(&mut self, part: Self) {
+        self.count += part.count;
+        self.first = self.first.min(part.first);
+    }
 }
 
 /// The models that `batch` asks, by fingerprint and by digest of parameters and answer type, as completions
@@ -278,8 +313,7 @@ pub fn models_asked(
 
 /// The digest of what shapes a completion beside model and prompt: sampling parameters and the answer's type.
 fn parameters(batch: &Batch, model: &ModelConfig, answer: u16) -> Digest {
-    let (of_model, schema) =
-        (model.parameters(), schema(&batch.answers[usize::from(answer)], false));
+    let (of_model, schema) = (model.parameters(), identity(&batch.answers[usize::from(answer)]));
     match batch.apart {
         None => Digest::of([of_model.0.as_slice(), schema.as_bytes()]),
         Some(Apart { temperature }) => Digest::of([
@@ -333,6 +367,11 @@ fn check(batch: &Batch, config: &BridgeConfig) -> Result<(), BatchError> {
         };
         if let Some(what) = unknown {
             return Err(BatchError::Unknown(place, what));
+        }
+        let model = &config.models[usize::from(ask.model)];
+        let answer = &batch.answers[usize::from(ask.answer)];
+        if model.distribution.is_some() && !is_closed(answer) {
+            return Err(BatchError::Distribution(model.name.clone(), answer.to_string()));
         }
     }
     Ok(())

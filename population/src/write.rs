@@ -335,3 +335,21 @@ impl PopulationDir {
         self.record.files.iter().map(|file| self.path.join(&file.path))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_who_will_not_fit_are_refused_before_the_disk_is_full() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |bytes| {
+            let path = "people/part-00.parquet".to_owned();
+            PopulationFile { path, rows: 10, bytes, sha256: String::new() }
+        };
+        assert!(check_space(folder.path(), &[file(10)], 20).is_ok());
+        let error = check_space(folder.path(), &[file(1 << 40)], 1_000_000).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("the other 999990 people"), "{message}");
+    }
+}

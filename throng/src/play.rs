@@ -1,5 +1,6 @@
 //! Playing a run: what it takes, what it tells while it goes, and how it ends.
 
+mod accounts;
 mod again;
 mod asked;
 mod columns;

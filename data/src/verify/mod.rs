@@ -1,6 +1,7 @@
 //! Proves a run whole, or says exactly what is not: files, records, accounts and reductions.
 
 mod files;
+mod kept;
 mod reductions;
 mod rounds;
 
@@ -66,7 +67,7 @@ pub enum Check {
     Rows,
     /// A file decodes to what the schema says.
     Decode,
-    /// Agents ascend by one from 0 on, through all shards.
+    /// Agents ascend by one from 0 on, through all shards; rows about agents name some of these, in order.
     Agents,
     /// Answered + failed + not asked = agents, on record and in the table.
     Accounting,

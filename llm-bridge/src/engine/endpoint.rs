@@ -220,8 +220,11 @@ impl Endpoint {
         }
     }
 
-    /// Pauses it as its `Retry-After` asks, within bounds.
+    /// Pauses it as its `Retry-After` asks, within bounds; a stray refusal concerns its own request alone.
     pub(super) fn pause(&mut self, wait: Duration, now: Instant) {
+        if !self.limit.is_strained() {
+            return;
+        }
         let until = now + wait.min(RETRY_AFTER_MAX);
         self.paused_until = self.paused_until.max(Some(until));
     }
@@ -277,6 +280,10 @@ mod tests {
         let now = Instant::now();
         let mut paused = endpoint(|_| ());
         assert!(paused.has_room(1.0, now));
+        paused.failed(true, now);
+        paused.pause(Duration::from_hours(1), now);
+        assert!(paused.has_room(1.0, now), "one refusal is a stray");
+        paused.failed(true, now);
         paused.pause(Duration::from_hours(1), now);
         assert!(!paused.has_room(1.0, now));
         assert_eq!(paused.wakes(1.0, now), Some(now + RETRY_AFTER_MAX));

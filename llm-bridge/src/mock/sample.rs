@@ -143,10 +143,20 @@ fn value(schema: &Value, facts: &Facts<'_>, bits: u64, depth: usize, text: &mut 
     written.expect("a string takes it");
 }
 
+/// The fields of an object in the order in which the schema demands them, as servers write them; a JSON tree has no
+/// order of its own.
+fn fields(schema: &Value) -> Vec<(&String, &Value)> {
+    let properties = schema["properties"].as_object();
+    let mut fields: Vec<(&String, &Value)> = properties.into_iter().flatten().collect();
+    let demanded = schema["required"].as_array();
+    let place = |name: &String| demanded.and_then(|names| names.iter().position(|one| one == name));
+    fields.sort_by_key(|(name, _)| place(name).unwrap_or(usize::MAX));
+    fields
+}
+
 fn object(schema: &Value, facts: &Facts<'_>, bits: u64, depth: usize, text: &mut String) {
     text.push('{');
-    let properties = schema["properties"].as_object();
-    for (place, (name, part)) in properties.into_iter().flatten().enumerate() {
+    for (place, (name, part)) in fields(schema).into_iter().enumerate() {
         if place > 0 {
             text.push(',');
         }
@@ -206,6 +216,14 @@ mod tests {
                 prop_assert!(read.is_ok(), "{}: {} {:?}", spec, text, read);
             }
         }
+    }
+
+    #[test]
+    fn fields_stand_in_the_order_of_the_schema() {
+        let spec = AnswerSpec::reasoned(AnswerSpec::Integer { min: 0, max: 9 }, "answer", 20);
+        let schema: Value = serde_json::from_str(&schema(&spec, false)).unwrap();
+        let text = Sampler::new(Some(&schema), &Policy::Uniform, "").draw(3);
+        assert!(text.starts_with(r#"{"reasoning":"#), "{text}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Who is asked for texts outside of a run: one model, what may be spent on it, and how its servers are called.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use throng_llm_bridge::{BridgeConfig, ModelConfig};
 use toml::{Table, Value};
@@ -9,7 +9,7 @@ use super::diagnostic::{ConfigError, Finding};
 use super::document::Document;
 use super::overrides::Override;
 use super::resolve::{TABLES, choose_model, refuse_secrets};
-use super::source::Source;
+use super::source::{FILE_BYTES_MAX, Source};
 use super::tables::{BridgeTable, MODELS_MAX, OPENAI, POLICY, SCRIPTED};
 use super::typed::Findings;
 use super::words;
@@ -33,7 +33,7 @@ impl Asked {
     /// # Errors
     /// All that is wrong with the file and the arguments.
     pub(crate) fn resolve(&self) -> Result<BridgeConfig, ConfigError> {
-        let source = self.file.as_deref().map(Source::read).transpose()?;
+        let source = self.file.as_deref().map(open).transpose()?;
         let wrong = |findings| ConfigError::new(source.clone(), findings);
         let document = self.document(source.as_ref()).map_err(wrong)?;
         let mut findings = Findings { document: &document, list: Vec::new() };
@@ -57,6 +57,11 @@ impl Asked {
         refuse_secrets(&document, &document.table, "", &mut findings);
         if findings.is_empty() { Ok(document) } else { Err(findings) }
     }
+}
+
+/// Reads the file.
+fn open(path: &Path) -> Result<Source, ConfigError> {
+    Source::read_as("configuration", path, FILE_BYTES_MAX, "give a TOML file with [[models]]")
 }
 
 /// Reads the one model that answers in words; what is wrong is noted.
@@ -85,7 +90,6 @@ fn model(findings: &mut Findings<'_>, entries: Vec<Table>) -> Option<ModelConfig
         1 => {
             let (index, table) = in_words.remove(0);
             let (model, _) = words::read(findings, &format!("models.{index}"), table);
-            // Invalid answers are asked for again by whoever checks them against the attributes.
             Some(model)
         }
         0 => {

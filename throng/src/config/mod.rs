@@ -5,7 +5,7 @@
 //! answer in words, `asked` finds who writes backgrounds, `replayed` those whose answers were recorded, `population`
 //! finds people of their own, whose specification `spec_file` reads, `interventions` checks what is to change in which
 //! round, `resolve` checks what it all means, `footprint` estimates memory, `diagnostic` shows what is wrong, `schema`
-//! tells editors, `branch` changes values for a fork.
+//! tells editors, `networks` reads files of ties, `branch` changes values for a fork.
 
 mod asked;
 mod branch;
@@ -14,6 +14,7 @@ mod diagnostic;
 mod document;
 pub(crate) mod footprint;
 mod interventions;
+mod networks;
 mod overrides;
 mod population;
 mod replayed;

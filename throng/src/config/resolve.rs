@@ -24,7 +24,7 @@ use super::tables::{
     RunTable, THREADS_MAX,
 };
 use super::typed::Findings;
-use super::{suggest, words};
+use super::{networks, suggest, words};
 use crate::population::RunPeople;
 
 /// The tables of a configuration.
@@ -287,6 +287,15 @@ impl Draft {
             self.run.agents = opened.agents;
             check_run(findings, &self.run);
         }
+        let agents = self.run.agents;
+        for problem in (self.prepared.problems_among)(agents) {
+            findings.value(&format!("scenario.{}", problem.key), problem.message, problem.hint);
+        }
+        networks::read_files(findings, &mut self.prepared, base, agents);
+        if opened.is_none() {
+            let known = self.attributes(std::iter::empty());
+            networks::check_attributes(findings, &self.prepared, &known);
+        }
         let mut footprint = self.footprint()?;
         check_population(findings, &self.run, footprint);
         if !footprint.asks_in_words {
@@ -304,6 +313,10 @@ impl Draft {
             let bytes = population::bytes_per_agent(people, &pool)?;
             footprint = footprint.with(bytes, self.run.agents);
             check_population(findings, &self.run, footprint);
+        }
+        if let Some((people, _)) = &made {
+            let groups = people.groups.iter().map(|columns| columns.join("_"));
+            networks::check_attributes(findings, &self.prepared, &self.attributes(groups));
         }
         let people = made.as_ref().map(|(people, _)| &**people);
         let changes = self.changes(findings, people, footprint);
@@ -333,6 +346,12 @@ impl Draft {
     fn footprint(&self) -> Result<Footprint, EngineError> {
         let of = (self.run.agents.min(POPULATION_MAX), self.run.rounds);
         Footprint::measure(&self.scenario, &self.prepared, &self.cast(), of, self.run.threads)
+    }
+
+    /// The attributes by which a network can join the agents, with these groups of the population.
+    fn attributes(&self, groups: impl Iterator<Item = String>) -> Vec<String> {
+        let own = (!self.backgrounds.is_empty()).then(|| "background".to_owned());
+        std::iter::once("model".to_owned()).chain(own).chain(groups).collect()
     }
 
     fn cast(&self) -> Cast {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use throng_data::{CommitRecord, RoundWriter, RunDir, WritableRun};
+use throng_llm_bridge::distribution::Drawing;
 use throng_llm_bridge::exchange::{Batch, ExchangeError, Exchanged};
 use throng_llm_bridge::recorded::Recorded;
 use throng_llm_bridge::{BridgeConfig, Responder};
@@ -115,7 +116,7 @@ pub(super) fn until(plan: &Plan, directory: &RunDir, at: u32) -> Result<Worlds, 
 fn from_records(plan: &Plan, directory: &RunDir) -> Option<BridgeHandle> {
     let (config, places) = plan.config.bridge(plan.bridge)?;
     let past = Arc::new(Past::new(directory.clone()));
-    Some(BridgeHandle::new(Arc::new(Recorded::new(config, past)), places))
+    Some(BridgeHandle::new(Arc::new(Drawing::on(Recorded::new(config, past))), places))
 }
 
 /// Plays the rounds of these records, and returns the digest of the last one.

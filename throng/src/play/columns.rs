@@ -6,7 +6,8 @@ use throng_systems::engine::record;
 use super::PlayError;
 use super::worlds::Played;
 
-/// The tables of a round: a row for each agent, a row for each group, and what else the scenario keeps.
+/// The tables of a round: a row for each agent, a row for each group, what else the scenario keeps, and a row for
+/// each exchange where rounds have several.
 pub(super) fn round_tables(
     round: u32,
     agents: u64,
@@ -23,6 +24,7 @@ pub(super) fn round_tables(
     for (name, kept) in played.tables {
         tables.push(Table::new(name, kept.columns.into_iter().map(column).collect())?);
     }
+    tables.extend(played.accounts.table(round, agents)?);
     Ok(tables)
 }
 
@@ -37,7 +39,7 @@ pub(super) fn round_column(round: u32, rows: usize) -> Column {
     Column::new("round", "Number of the round, from 1.", values)
 }
 
-fn column(column: record::Column) -> Column {
+pub(super) fn column(column: record::Column) -> Column {
     let record::Column { spec, values, valid } = column;
     let column = Column::new(spec.name, spec.doc, convert(spec.kind, values));
     match valid {

@@ -120,7 +120,7 @@ pub(super) fn play_rounds(
             Err(stop) => return Ok(Outcome { status: stopped(stop), round, state }),
         };
         let seconds = begun.elapsed().as_secs_f64();
-        let (digest, accounting) = (state_digest(&played.blocks), played.accounting);
+        let (digest, accounting) = (state_digest(&played.blocks), played.accounts.whole);
         let ended = played.ended.is_some();
         state = Some(digest);
         watch.round(&report(plan, round, &played, seconds));
@@ -157,7 +157,7 @@ fn output(
     seconds: f64,
 ) -> Result<RoundOutput, PlayError> {
     let agents = plan.config.run.agents;
-    let accounting = accounts(agents, &played.accounting);
+    let accounting = accounts(agents, &played.accounts.whole);
     let calls = (played.calls != Totals::default()).then(|| call_totals(&played.calls));
     Ok(RoundOutput {
         round,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use throng_data::{CommitRecord, Opening, PromptLog, PromptStorage, RunDir, WritableRun};
 use throng_llm_bridge::budget::Spent;
+use throng_llm_bridge::distribution::Drawing;
 use throng_llm_bridge::money::Money;
 use throng_llm_bridge::reach::{Reached, reach};
 use throng_llm_bridge::recorded::Records;
@@ -203,8 +204,8 @@ pub(super) fn open(
     watch.asking(Live::new(Arc::clone(&bridge), (share * plan.config.run.agents as f64) as u64));
     let failed_max = plan.config.run.failed_replies_max * plan.config.run.agents as f64;
     let sentry = Sentry::post(Arc::clone(&bridge), stop.clone());
-    let handle = BridgeHandle::new(wrap(Asked::new(plan, config, bridge, store)?), places)
-        .failing_at_most(failed_max as u64);
+    let drawing = Drawing::on(wrap(Asked::new(plan, config, bridge, store)?));
+    let handle = BridgeHandle::new(Arc::new(drawing), places).failing_at_most(failed_max as u64);
     Ok(Some(Way { handle, _sentry: sentry }))
 }
 

@@ -6,16 +6,16 @@ use std::thread::JoinHandle;
 
 use throng_llm_bridge::{Stop, Totals};
 use throng_systems::engine::record::Table;
-use throng_systems::engine::reduce::Reduction;
 use throng_systems::engine::{
-    AgentId, AgentRange, BLOCK, Digest, EngineError, Mesh, Pool, RoundRecord, Simulation,
-    SimulationSettings, state_digest,
+    AgentId, AgentRange, BLOCK, Digest, EngineError, Exchanges, Mesh, Pool, Population,
+    RoundRecord, Simulation, SimulationSettings, state_digest,
 };
 use throng_systems::{
-    Accounting, BridgeHandle, Calls, Cast, Halt, ModelRef, People, Populate, PromptText, Scenario,
-    TemplateError, Templates,
+    Accounting, BridgeHandle, Calls, Cast, ExchangeAccounts, Halt, ModelRef, People, Populate,
+    PromptText, Scenario, TemplateError, Templates,
 };
 
+use super::accounts::RoundAccounts;
 use super::events::{Effect, Interventions};
 use super::{Plan, PlayError, RunPeople, people};
 use crate::config::Change;
@@ -31,7 +31,8 @@ pub(super) struct Played {
     /// Why the run ends after this round, if the scenario says so.
     pub(super) ended: Option<String>,
     pub(super) blocks: Vec<Digest>,
-    pub(super) accounting: Accounting,
+    /// What became of the questions.
+    pub(super) accounts: RoundAccounts,
     /// What the model calls took.
     pub(super) calls: Totals,
 }
@@ -178,6 +179,8 @@ impl Worlds {
         for later in worlds {
             all.append(later?);
         }
+        let agents = self.first.resource::<Population>().size;
+        all.accounts.count_in(agents, &mut all.summary);
         all.events = self.interventions.tables(self.round)?;
         Ok(Ok(all))
     }
@@ -237,7 +240,7 @@ impl Played {
             table.append(more);
         }
         self.blocks.extend(later.blocks);
-        self.accounting.merge(&later.accounting);
+        self.accounts.merge(&later.accounts);
         self.calls.add(&later.calls);
     }
 }
@@ -274,12 +277,15 @@ fn play(world: &mut Simulation, effect: Option<&Effect>) -> Result<Played, Broke
         let halt = world.get_resource::<Halt>().and_then(|halt| halt.0);
         Broken { error, halt }
     })?;
-    let accounting = world.get_resource::<Accounting>().copied().unwrap_or_default();
+    let whole = world.get_resource::<Accounting>().copied().unwrap_or_default();
+    let several = world.resource::<Exchanges>().max() > 1;
+    let exchanges = world.get_resource::<ExchangeAccounts>().filter(|_| several);
+    let accounts = RoundAccounts { whole, exchanges: exchanges.map(|list| list.0.clone()) };
     let calls = world.get_resource::<Calls>().map(|calls| calls.totals.clone()).unwrap_or_default();
     let ended = world.ended().map(str::to_owned);
     let RoundRecord { agents, summary, tables, blocks, .. } = record;
     let events = Vec::new();
-    Ok(Played { agents, summary, tables, events, ended, blocks, accounting, calls })
+    Ok(Played { agents, summary, tables, events, ended, blocks, accounts, calls })
 }
 
 /// The population in at most `shards` ranges of about equal length, cut at blocks.

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use throng_population::generate::{GenerationReport, NEAR};
-use throng_population::{MarginReport, Report};
+use throng_population::{MarginReport, NumberReport, Report};
 
+use crate::figures::{grouped, short, significant};
 use crate::plot::{Margin, escaped, margin};
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:110rem;padding:0 1rem;color:#222;background:#fff}\
@@ -21,7 +22,7 @@ pub(crate) fn page(report: &Report) -> String {
          <style>{STYLE}</style>\n<h1>{} people</h1>\n\
          <p>Seed {}. <span class=\"is\">Bars</span> are the people there are, \
          <span class=\"goal\">marks</span> what was asked for. {}</p>\n",
-        report.size,
+        grouped(report.size),
         report.seed,
         duplicates(report)
     );
@@ -29,6 +30,11 @@ pub(crate) fn page(report: &Report) -> String {
     for (place, of) in report.margins.iter().enumerate() {
         page.push_str("<figure>\n");
         page.push_str(&margin(&picture(of), &format!("-{place}")));
+        page.push_str("</figure>\n");
+    }
+    for (place, of) in report.numbers.iter().enumerate() {
+        page.push_str("<figure>\n");
+        page.push_str(&margin(&bands(of), &format!("-n{place}")));
         page.push_str("</figure>\n");
     }
     page.push_str("</main>\n");
@@ -45,6 +51,24 @@ fn duplicates(report: &Report) -> String {
     }
 }
 
+/// The people by the value of a number.
+fn bands(of: &NumberReport) -> Margin {
+    let row = |(place, count): (usize, &u64)| {
+        let from = of.low + of.width * place as f64;
+        let name = format!("{} to {}", significant(from), significant(from + of.width));
+        (name, None, *count)
+    };
+    Margin {
+        title: of.attribute.clone(),
+        about: format!(
+            "mean {}, sd {}; a number belongs to the band it begins",
+            short(of.mean),
+            short(of.sd)
+        ),
+        rows: of.bands.iter().enumerate().map(row).collect(),
+    }
+}
+
 fn picture(of: &MarginReport) -> Margin {
     let (condition, own) = of.attributes.split_at(of.given);
     let given = match condition {
@@ -53,7 +77,7 @@ fn picture(of: &MarginReport) -> Margin {
     };
     let kind = if of.declared { "" } else { ", against independence" };
     let row = |cell: &throng_population::CellReport| {
-        (cell.categories.join(" · "), cell.target, cell.achieved)
+        (cell.categories.join(" · "), Some(cell.target), cell.achieved)
     };
     Margin {
         title: format!("{}{given}", own.join(" × ")),
@@ -112,7 +136,11 @@ fn numbers(page: &mut String, report: &Report) {
         let _ = writeln!(
             page,
             "<tr><td>{}</td><td>{target}</td><td>{:.3}</td><td>{:.3}</td><td>{}</td><td>{}</td></tr>",
-            number.attribute, number.mean, number.sd, number.min, number.max
+            number.attribute,
+            number.mean,
+            number.sd,
+            significant(number.min),
+            significant(number.max)
         );
     }
     page.push_str("</table>\n");

@@ -1,6 +1,8 @@
 //! Backgrounds that a model writes: against a server, its faults, a process that is killed, and a budget.
 
-use std::process::Stdio;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -186,7 +188,7 @@ fn an_interrupted_generation_waits_for_what_is_in_flight() {
         std::thread::yield_now();
     }
     let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(mock.counts().abandoned, 0);
     generate(&place, &mock, &[]).done();
@@ -305,6 +307,69 @@ fn what_makes_no_sense_is_refused() {
     refused_in(&place, "backgrounds_run_without", &["run", "run.toml"]);
 }
 
+/// A server process; killed when dropped.
+struct Server(std::process::Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// llama.cpp's own server with a tiny model of random weights, and its address.
+fn real_server(python: &Path, model: &Path) -> (Server, String) {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../llm-bridge/tests/server");
+    let made = Command::new(python).arg(scripts.join("make_model.py")).arg(model).status();
+    assert!(made.unwrap().success());
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut serve = Command::new(python);
+    serve.arg(scripts.join("serve.py")).arg(model).arg(port.to_string());
+    serve.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut process = serve.spawn().unwrap();
+    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line.starts_with("ready")));
+    (Server(process), format!("http://127.0.0.1:{port}/v1"))
+}
+
+#[test]
+fn a_real_server_writes_them_with_python() {
+    let Some(folder) = std::env::var_os("THRONG_TEST_VENV") else {
+        eprintln!("THRONG_TEST_VENV is not set: the real server was not tested");
+        return;
+    };
+    let town = "size = 8\n[[attribute]]\nname = \"gender\"\ncategories = [{ name = \"female\", share = 0.5 }, \
+                { name = \"male\", share = 0.5 }]\n[generate]\nattempts_max = 4\nfailed_max = 1\n";
+    let place = Place::new().with("town.toml", town);
+    let python = Path::new(&folder).join("bin/python");
+    let (_server, url) = real_server(&python, &place.path().join("tiny.gguf"));
+    // Random weights say random bytes; those of ASCII are text at least.
+    let bytes: Vec<String> = (128..256).map(|byte| format!("[{byte}, false]")).collect();
+    let models = format!(
+        "[[models]]\nkind = \"openai\"\nname = \"tiny\"\nmax_tokens = 600\n\
+         endpoints = [{{ url = \"{url}\", server = \"llamacpp\", in_flight_max = 8 }}]\n\
+         extra = {{ logit_bias = [{}] }}\n",
+        bytes.join(", ")
+    );
+    let place = place.with("models.toml", models);
+    let generate = |out: &str| {
+        let fixed = ["population", "town.toml", "--json", "--generate", "--models", "models.toml"];
+        let answers = ["--answers", "answers", "--out", out];
+        object(&place.run(&[&fixed[..], &answers].concat()).done())
+    };
+    let made = generate("people");
+    let report = &made["report"]["generation"];
+    let answered = report["answered"].as_u64().unwrap();
+    let failed: u64 =
+        report["failed"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+    assert!(answered >= 1 && answered + failed == 8, "{report}");
+    assert!(report["distinctness"]["distinct"].as_u64() == Some(answered), "{report}");
+    // Only calls that failed are made again.
+    let again = &generate("again")["calls"];
+    assert!(again["reused"].as_u64().unwrap() >= answered, "{again}");
+    assert!(again["requests"].as_u64().unwrap() <= failed, "{again}");
+}
+
 #[test]
 fn the_documented_commands_run() {
     let page = include_str!("../../../docs/backgrounds.md");
@@ -322,7 +387,7 @@ fn the_documented_commands_run() {
     assert_eq!(commands.len(), 4);
     for line in commands {
         let path = format!("{}:/usr/bin:/bin", crate::binary().parent().unwrap().display());
-        let mut shell = std::process::Command::new("sh");
+        let mut shell = Command::new("sh");
         let line = here(line.to_owned());
         let ran = shell.args(["-c", &line]).env("PATH", path).current_dir(place.path()).output();
         let ran = ran.unwrap();

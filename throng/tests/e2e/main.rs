@@ -11,6 +11,7 @@ mod fork;
 mod help;
 mod interventions;
 mod interview;
+mod meeting;
 mod models;
 mod population;
 mod recorded;

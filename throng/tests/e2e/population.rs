@@ -69,7 +69,7 @@ fn a_population_is_written_whole_and_never_over_another() {
         assert!(written.join(name).is_file(), "{name}");
     }
     let page = fs::read_to_string(written.join("report/report.html")).unwrap();
-    assert!(page.matches("<svg").count() == 3 && !page.contains("href"), "{page}");
+    assert!(page.matches("<svg").count() == 4 && !page.contains("href"), "{page}");
     let entries = fs::read_dir(place.path().join("people")).unwrap().count();
     assert_eq!(entries, 1, "nothing unfinished stays");
     refused_in(&place, "population_exists", &arguments);
@@ -325,6 +325,20 @@ fn population_files_that_are_none() {
     refused(&city(table, "file = \"gone.csv\""), "table_missing", "city.toml");
     let short = city(table, "file = \"jobs.csv\"").with("jobs.csv", "job,count\nclerk,1\nnurse\n");
     refused(&short, "table_malformed", "city.toml");
+    let people = |weight: &str, name: &str, bytes: &[u8]| {
+        let text = format!(
+            "size = 10\npeople = {{ file = \"{name}\"{weight} }}\n[[attribute]]\nname = \"sex\"\ncolumn = {{}}\n"
+        );
+        Place::new().with("survey.toml", text).with(name, bytes)
+    };
+    let weights = people(", weight = \"w\"", "people.csv", b"sex,w\nf,1\nm,-2\n");
+    refused(&weights, "people_weights", "survey.toml");
+    refused(&people("", "people.parquet", b"PAR1 no more"), "people_parquet", "survey.toml");
+    let gone = people("", "people.csv", b"").with(
+        "survey.toml",
+        "size = 10\npeople = { file = \"gone.csv\" }\n[[attribute]]\nname = \"sex\"\ncolumn = {}\n",
+    );
+    refused(&gone, "people_missing", "survey.toml");
     let paper = "{\n  \"total_num\": 600,\n  \"distributions\": [\n    {\"distribution_name\": \"Job\", \
                  \"categories\": [\n      {\"category_name\": \"a\", \"percentage\": 0.6},\n      \
                  {\"category_name\": \"b\", \"percentage\": 0.6}\n    ]}\n  ]\n}\n";

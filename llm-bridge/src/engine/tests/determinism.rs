@@ -3,7 +3,7 @@
 use super::{batch, config, digest, play};
 use crate::answer::Answer;
 use crate::cohort::CohortKey;
-use crate::exchange::{Apart, Batch, Prepared, cohort_sizes};
+use crate::exchange::{Apart, Batch, Before, Prepared, cohort_sizes};
 use crate::mock::{Faults, Latency, MockOptions};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,14 +41,14 @@ async fn a_divided_population_has_the_same_answers() {
     let config = config(1, 16);
     let whole = batch(900, 7);
     let (together, _) = play(config.clone(), options(Faults::default()), whole.clone()).await;
-    let mut before: BTreeMap<CohortKey, u64> = BTreeMap::new();
+    let mut before: BTreeMap<CohortKey, Before> = BTreeMap::new();
     let mut replies = Vec::new();
     for range in [0..250, 250..251, 251..900] {
         let mut part = whole.clone();
         part.asks = whole.asks[range].to_vec();
         part.ranks_before = before.clone();
-        for (key, size) in cohort_sizes(&part, &config).unwrap() {
-            *before.entry(key).or_default() += size;
+        for (key, part) in cohort_sizes(&part, &config).unwrap() {
+            before.entry(key).and_modify(|before| before.join(part)).or_insert(part);
         }
         replies.extend(play(config.clone(), options(Faults::default()), part).await.0.replies);
     }

@@ -28,8 +28,8 @@ Examples:
 
 Shipped populations: education, occupations, united-states.
 
-With --generate every answer is kept in the folder of --answers before it is used. After a crash, an interruption
-or a budget's end the same command goes on, and pays for nothing twice.";
+With --generate every answer is kept in the folder of --answers before it is used.
+After a crash, an interruption or a budget's end the same command goes on, and pays for nothing twice.";
 
 /// Arguments of `throng population`.
 #[derive(Args, Debug)]
