@@ -303,6 +303,40 @@ impl Before {
     }
 }
 
+/// The models that `batch` asks, by fingerprint and by digest of parameters and answer type, as completions
+/// have them.
+pub fn models_asked(
+    batch: &Batch,
+    config: &BridgeConfig,
+) -> Result<BTreeMap<(Digest, Digest), u16>, BatchError> {
+    check(batch, config)?;
+    let mut models = BTreeMap::new();
+    let mut last = None;
+    for ask in &batch.asks {
+        // Neighbours mostly ask the same of the same model.
+        if last.replace((ask.model, ask.answer)) != Some((ask.model, ask.answer)) {
+            let model = &config.models[usize::from(ask.model)];
+            let parameters = parameters(batch, model, ask.answer);
+            models.insert((model.fingerprint(), parameters), ask.model);
+        }
+    }
+    Ok(models)
+}
+
+/// The digest of what shapes a completion beside model and prompt: sampling parameters and the answer's type.
+fn parameters(batch: &Batch, model: &ModelConfig, answer: u16) -> Digest {
+    let (of_model, schema) = (model.parameters(), identity(&batch.answers[usize::from(answer)]));
+    match batch.apart {
+        None => Digest::of([of_model.0.as_slice(), schema.as_bytes()]),
+        Some(Apart { temperature }) => Digest::of([
+            of_model.0.as_slice(),
+            schema.as_bytes(),
+            &temperature.to_bits().to_le_bytes(),
+            &batch.run_seed.to_le_bytes(),
+        ]),
+    }
+}
+
 /// Fewest requests that `batch` takes, if every endpoint gives as many choices as configured.
 pub fn fewest_requests(batch: &Batch, config: &BridgeConfig) -> Result<u64, BatchError> {
     let prepared = Prepared::new(batch.clone(), config)?;
@@ -360,25 +394,13 @@ fn kinds(
     cohorts: &Cohorts,
     config: &BridgeConfig,
 ) -> BTreeMap<(u16, u16), (Digest, Digest)> {
-    let models: Vec<(Digest, Digest)> =
-        config.models.iter().map(|model| (model.fingerprint(), model.parameters())).collect();
-    let types: Vec<String> = batch.answers.iter().map(identity).collect();
+    let models: Vec<Digest> = config.models.iter().map(ModelConfig::fingerprint).collect();
     let mut kinds = BTreeMap::new();
     for Ask { model, answer, .. } in cohorts.cohorts.iter().map(|cohort| cohort.ask) {
-        kinds.entry((model, answer)).or_insert_with(|| {
-            let (fingerprint, of_model) = models[usize::from(model)];
-            let answer = types[usize::from(answer)].as_bytes();
-            let parameters = match batch.apart {
-                None => Digest::of([of_model.0.as_slice(), answer]),
-                Some(Apart { temperature }) => Digest::of([
-                    of_model.0.as_slice(),
-                    answer,
-                    &temperature.to_bits().to_le_bytes(),
-                    &batch.run_seed.to_le_bytes(),
-                ]),
-            };
-            (fingerprint, parameters)
-        });
+        let place = usize::from(model);
+        kinds
+            .entry((model, answer))
+            .or_insert_with(|| (models[place], parameters(batch, &config.models[place], answer)));
     }
     kinds
 }

@@ -20,6 +20,7 @@ pub(super) fn round_tables(
     let mut reductions = vec![round_column(round, groups)];
     reductions.extend(played.summary.columns.into_iter().map(column));
     let mut tables = vec![Table::new("agents", columns)?, Table::new("rounds", reductions)?];
+    tables.extend(played.events);
     for (name, kept) in played.tables {
         tables.push(Table::new(name, kept.columns.into_iter().map(column).collect())?);
     }
@@ -33,7 +34,7 @@ pub(super) fn agent_column(rows: usize) -> Column {
     Column::new("agent", doc, Values::I64Sequence { first: 0, rows })
 }
 
-fn round_column(round: u32, rows: usize) -> Column {
+pub(super) fn round_column(round: u32, rows: usize) -> Column {
     let values = Values::I32Repeat { value: round as i32, rows };
     Column::new("round", "Number of the round, from 1.", values)
 }

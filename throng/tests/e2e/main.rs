@@ -6,11 +6,16 @@ mod bad_input;
 mod check;
 mod commands;
 mod compared;
+mod crash;
+mod fork;
 mod help;
+mod interventions;
+mod interview;
 mod meeting;
 mod models;
 mod population;
 mod recorded;
+mod replayed;
 mod resume;
 mod run;
 
