@@ -39,10 +39,10 @@ pub struct Intervention {
     /// Whose model or background changes: "all", "7, 100-199", "education = \"Ph.D.\"" or "sample:100"; everyone, where it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agents: Option<String>,
-    /// The model that answers for these agents from now on, one of [[models]].
+    /// The model that answers for these agents from now on, one of `[[models]]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// The background of these agents from now on, one of [[backgrounds]].
+    /// The background of these agents from now on, one of `[[backgrounds]]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub background: Option<String>,
     /// Settings of the scenario from now on; `throng scenarios` says which may change.
