@@ -24,6 +24,7 @@ mod read;
 mod round_writer;
 mod rules;
 mod run_read;
+mod run_share;
 mod run_write;
 mod schema;
 mod stream;
@@ -61,6 +62,7 @@ pub use rules::{
     AGENT, ANSWERED, FAILED_PREFIX, GROUP, GROUP_BY, NOT_ASKED, ROUND, STATUS, WHOLE_POPULATION,
 };
 pub use run_read::{ListedRun, RunDir, RunState, Standing, list_runs};
+pub use run_share::{RoundPart, RoundWhole, hosts_folder};
 pub use run_write::{NewRun, RoundOutput, TABLES_MAX, WritableRun};
 pub use schema::{ColumnSchema, Kind, NAME_BYTES_MAX, Schemas, TableSchema};
 pub use table::{CATEGORIES_MAX, COLUMNS_MAX, Column, Table, Values};

@@ -9,6 +9,7 @@ mod exit;
 mod failure;
 mod interrupt;
 mod list;
+mod node;
 pub(crate) mod output;
 mod plan;
 mod play_arguments;
@@ -56,6 +57,7 @@ fn dispatch(command: Command, scenarios: &[Scenario], results: &Results) -> Resu
         Command::Plan(arguments) => plan::run(&arguments, scenarios, results),
         Command::Resume(arguments) => resume::run(&arguments, scenarios, results),
         Command::Replay(arguments) => replay::run(&arguments, scenarios, results),
+        Command::Node(arguments) => node::run(&arguments, scenarios, results),
         Command::List(arguments) => list::run(&arguments, results),
         Command::Status(arguments) => status::run(&arguments, results),
         Command::Report(arguments) => report::run(&arguments, results),

@@ -2,6 +2,7 @@
 
 mod again;
 mod columns;
+mod hosts;
 mod origin;
 mod past;
 mod people;
@@ -26,6 +27,7 @@ use crate::config::{BridgeTable, ResolvedConfig};
 pub use crate::population::RunPeople;
 
 pub use again::{replay, resume};
+pub use hosts::play_on_hosts;
 pub use rounds::play;
 pub use store::JournalStore;
 
@@ -197,6 +199,15 @@ pub enum PlayError {
     Diverged {
         /// The round.
         round: u32,
+    },
+    /// The other hosts of the run, or what joins them.
+    #[error(transparent)]
+    Shard(#[from] throng_shard::ShardError),
+    /// A run that one process plays.
+    #[error("{} is played by one process: go on with `throng resume`", .directory.display())]
+    NotOfHosts {
+        /// The run's directory.
+        directory: PathBuf,
     },
     /// A thread that played a part of the population ended without a word.
     #[error("a thread that plays a part of the population has ended unexpectedly")]

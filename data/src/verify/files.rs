@@ -4,7 +4,7 @@ use super::{Check, Report, relative};
 use crate::commit::{CommitRecord, FileRecord};
 use crate::digest::sha256_file;
 use crate::layout::{
-    COMMITS, DataFile, Folder, JOURNAL, REPORT, TMP, TOP_FILES, commit_path, commit_round,
+    COMMITS, DataFile, Folder, HOSTS, JOURNAL, REPORT, TMP, TOP_FILES, commit_path, commit_round,
 };
 use crate::lock::is_locked;
 use crate::read::footer_rows;
@@ -107,8 +107,8 @@ pub(super) fn check_unknown(run: &Path, records: &[CommitRecord], report: &mut R
 fn check_top(run: &Path, playing: bool, report: &mut Report) {
     for path in list(run).unwrap_or_default() {
         let name = relative(run, &path);
-        let folder =
-            [COMMITS, JOURNAL, TMP, REPORT].contains(&name.as_str()) || Folder::is_table(&name);
+        let folder = [COMMITS, HOSTS, JOURNAL, TMP, REPORT].contains(&name.as_str())
+            || Folder::is_table(&name);
         let known = if path.is_dir() { folder } else { TOP_FILES.contains(&name.as_str()) };
         if !known {
             report.add(name, Check::Unknown, "only what belongs to a run", "something else");

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    check, completions, diff, doctor, list, plan, population, replay, report, resume, run,
+    check, completions, diff, doctor, list, node, plan, population, replay, report, resume, run,
     scenarios, schema, serve_mock, status, story, verify,
 };
 
@@ -48,6 +48,8 @@ pub(super) enum Command {
     Resume(resume::ResumeArguments),
     /// Play a run again from its records, without any network, and compare it bit for bit
     Replay(replay::ReplayArguments),
+    /// Play one host's share of a run that several hosts play; may be started again blindly
+    Node(node::NodeArguments),
     /// List the runs of a folder
     List(list::ListArguments),
     /// Show where a run stands

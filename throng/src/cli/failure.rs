@@ -6,6 +6,7 @@ use thiserror::Error;
 use throng_data::Fault;
 use throng_llm_bridge::StartError;
 use throng_llm_bridge::service::ServiceError;
+use throng_shard::ShardError;
 use throng_systems::TemplateError;
 use throng_systems::engine::EngineError;
 
@@ -47,6 +48,12 @@ pub(crate) enum Failure {
     /// A model's server cannot be called.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// The other hosts of a run, or what joins them.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    /// A run that is played in another way.
+    #[error(transparent)]
+    NotOfHosts(PlayError),
     /// A committed round does not come out the same.
     #[error(transparent)]
     Diverged(PlayError),
@@ -88,6 +95,8 @@ impl From<PlayError> for Failure {
             PlayError::WorldLost => Self::WorldLost,
             PlayError::Bridge(error) => Self::Bridge(error),
             PlayError::Service(error) => Self::Service(error),
+            PlayError::Shard(error) => Self::Shard(error),
+            PlayError::NotOfHosts { .. } => Self::NotOfHosts(error),
             PlayError::Diverged { .. } => Self::Diverged(error),
             PlayError::Unreachable { .. } => Self::Unreachable(error),
         }
@@ -129,8 +138,10 @@ impl Failure {
             | Self::Arguments(_)
             | Self::Engine(EngineError::Settings(_))
             | Self::Bridge(StartError::Config(_))
+            | Self::NotOfHosts(_)
             | Self::Service(ServiceError::Config(_)) => Exit::Usage,
             Self::Unreachable(_) => Exit::Unreachable,
+            Self::Shard(error) if error.is_of_settings() => Exit::Usage,
             Self::Data(error) if error.fault() == Fault::Settings => Exit::Usage,
             _ => Exit::Failed,
         }

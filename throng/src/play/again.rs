@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use throng_data::{CommitRecord, RoundWriter, RunDir, WritableRun};
+use throng_data::{CommitRecord, Opening, RoundWriter, RunDir, WritableRun};
 use throng_llm_bridge::exchange::{Batch, ExchangeError, Exchanged};
 use throng_llm_bridge::recorded::Recorded;
 use throng_llm_bridge::{BridgeConfig, Responder};
@@ -12,15 +12,23 @@ use throng_systems::engine::state_digest;
 
 use super::past::Past;
 use super::rounds::{self, Outcome};
-use super::way::{self, Asked, Journaled};
+use super::way::{self, Asked, Entrance, Journaled};
 use super::worlds::Worlds;
 use super::{Plan, PlayError, RunEnd, StopFlag, Watch};
 
 /// Asks the bridge, except of rounds that are committed, which it plays from their records.
-struct Resumed {
+pub(super) struct Resumed {
     committed: u32,
     past: Recorded,
     asked: Asked,
+}
+
+impl Resumed {
+    /// Plays rounds up to `committed` from their records in `run`.
+    pub(super) fn new(committed: u32, run: RunDir, asked: Asked) -> Self {
+        let past = Recorded::new(asked.config().clone(), Arc::new(Past::new(run)));
+        Self { committed, past, asked }
+    }
 }
 
 impl Responder for Resumed {
@@ -52,18 +60,17 @@ pub fn resume(
     let begun = Instant::now();
     let commits = directory.commits()?;
     let committed = commits.last().map_or(0, |record| record.round);
-    let past = Past::new(RunDir::open(directory.path())?);
     let store = Arc::new(Journaled::default());
     let spent = way::spent(&commits);
     let wrap = |asked: Asked| -> Arc<dyn Responder> {
-        let past = Recorded::new(asked.config().clone(), Arc::new(past));
-        Arc::new(Resumed { committed, past, asked })
+        Arc::new(Resumed::new(committed, directory.clone(), asked))
     };
-    let way = way::open(&plan, (Arc::clone(&store), spent), &stop, watch, wrap)?;
+    let entrance = Entrance::alone(&plan, &stop);
+    let way = entrance.open((Arc::clone(&store), spent), watch, wrap)?;
     let mut worlds = Worlds::new(&plan, way.as_ref().map(|way| &way.handle))?;
     let people = worlds.people()?;
     let mut run = WritableRun::open(directory.path())?;
-    store.open(&plan, &mut run, watch)?;
+    store.open(&plan, &mut run, Opening::Alone, watch)?;
     if commits.is_empty() {
         run.commit(rounds::before_first_round(&plan, people))?;
     }

@@ -58,6 +58,8 @@ pub(super) struct Worlds {
     cast: Cast,
     own: Option<Arc<RunPeople>>,
     threads: usize,
+    /// The agents of all of them.
+    range: AgentRange,
     /// The first world lives on the calling thread, which is all there is without shards.
     first: Simulation,
     others: Vec<Seat>,
@@ -74,8 +76,23 @@ impl Worlds {
         let first = worlds.next().ok_or(PlayError::WorldLost)??;
         let others =
             worlds.map(|world| Ok(Seat::new(world?))).collect::<Result<_, EngineError>>()?;
+        Ok(Self::of(plan, AgentRange::all(plan.config.run.agents), first, others))
+    }
+
+    /// Builds the one world of this process, whose others live on other hosts.
+    pub(super) fn on_host(
+        plan: &Plan,
+        way: Option<&BridgeHandle>,
+        range: AgentRange,
+        mesh: Mesh,
+    ) -> Result<Self, PlayError> {
+        let first = build(plan, way, range, mesh)?;
+        Ok(Self::of(plan, range, first, Vec::new()))
+    }
+
+    fn of(plan: &Plan, range: AgentRange, first: Simulation, others: Vec<Seat>) -> Self {
         let (cast, own) = (plan.cast.clone(), plan.people.clone());
-        Ok(Self { cast, own, threads: plan.threads, first, others })
+        Self { cast, own, threads: plan.threads, range, first, others }
     }
 
     /// Who the agents are.
@@ -90,8 +107,9 @@ impl Worlds {
             }
         }
         let pool = Pool::new(self.threads);
-        let own = self.own.as_ref().map(|own| own.all_columns(&pool)).transpose()?;
-        people::table(&self.cast, &all, own.unwrap_or_default())
+        let range = self.range.start..self.range.end;
+        let own = self.own.as_ref().map(|own| own.columns_of(range, &pool)).transpose()?;
+        people::table(self.range, &self.cast, &all, own.unwrap_or_default())
     }
 
     /// The texts of all prompt templates.

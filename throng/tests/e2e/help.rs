@@ -10,6 +10,7 @@ fn every_command_explains_itself() {
         "diff",
         "story",
         "list",
+        "node",
         "population",
         "status",
         "report",
