@@ -1,5 +1,7 @@
 //! What benches share: a guessing game without a command line, and how a process is measured.
 
+pub mod meeting;
+
 use throng::engine::{AgentRange, Simulation, SimulationSettings};
 use throng::systems::{Cast, ModelRef, PolicyChoice, Populate, Scenario, Share};
 

@@ -14,6 +14,23 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// The SHA-256 digest of a run's configuration, but for where its population lies: the lines `spec` and `dir` of
+/// `[population]`. Its people's own digest stands beside them, and a copy elsewhere plays the same run.
+pub fn sha256_of_config(text: &[u8]) -> String {
+    let mut digest = Sha256::new();
+    let mut of_population = false;
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        if line.starts_with(b"[") {
+            of_population = line.trim_ascii() == b"[population]";
+        }
+        let place = line.starts_with(b"spec = ") || line.starts_with(b"dir = ");
+        if !(of_population && place) {
+            digest.update(line);
+        }
+    }
+    hex(&digest.finalize())
+}
+
 /// The SHA-256 digest of a file, and its length.
 ///
 /// # Errors
@@ -75,6 +92,21 @@ impl Write for HashingFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_configuration_is_known_by_what_it_says_and_not_by_where_its_people_lie() {
+        let text = |spec: &str, agents: u32| {
+            format!(
+                "[run]\nagents = {agents}\n[population]\nspec = \"{spec}\"\nsha256 = \"ab\"\n[bridge]\n"
+            )
+        };
+        let digest = |text: String| sha256_of_config(text.as_bytes());
+        assert_eq!(digest(text("/a/city.toml", 3)), digest(text("/b/city.toml", 3)));
+        assert_ne!(digest(text("/a/city.toml", 3)), digest(text("/a/city.toml", 4)));
+        let outside = |spec: &str| digest(format!("[scenario]\nspec = \"{spec}\"\n"));
+        assert_ne!(outside("a"), outside("b"));
+        assert_eq!(sha256_of_config(b"[run]\n"), sha256_hex(b"[run]\n"));
+    }
 
     #[test]
     fn known_answers() {

@@ -27,6 +27,7 @@ mod run_read;
 mod run_share;
 mod run_write;
 mod schema;
+mod space;
 mod stream;
 mod streamed;
 mod table;
@@ -38,7 +39,7 @@ mod writer;
 pub use commit::{
     Accounting, AttemptId, Bits, CallTotals, CommitRecord, FileRecord, RECORD_BYTES_MAX,
 };
-pub use digest::{sha256_file, sha256_hex};
+pub use digest::{sha256_file, sha256_hex, sha256_of_config};
 pub use encode::{ENCODERS_MAX, ROW_GROUP_ROWS};
 pub use error::{Error, Fault, Result};
 pub use import::{IMPORT_COLUMNS_MAX, IMPORT_ROWS_MAX, Imported, import_table};
@@ -65,6 +66,7 @@ pub use run_read::{ListedRun, RunDir, RunState, Standing, list_runs};
 pub use run_share::{RoundPart, RoundWhole, hosts_folder};
 pub use run_write::{NewRun, RoundOutput, TABLES_MAX, WritableRun};
 pub use schema::{ColumnSchema, Kind, NAME_BYTES_MAX, Schemas, TableSchema};
+pub use space::free_bytes;
 pub use table::{CATEGORIES_MAX, COLUMNS_MAX, Column, Table, Values};
 pub use text::Text;
 pub use time::Utc;

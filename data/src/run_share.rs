@@ -2,7 +2,7 @@
 
 use crate::SCHEMA_VERSION;
 use crate::commit::{Accounting, CallTotals, CommitRecord, FileRecord};
-use crate::digest::sha256_hex;
+use crate::digest::sha256_of_config;
 use crate::durable::{ensure_folder, sync_folder};
 use crate::error::{Error, Result};
 use crate::layout::{HOSTS, MANIFEST, RunId, TMP};
@@ -88,7 +88,7 @@ impl WritableRun {
         let dir = RunDir::open(path)?;
         let lock = RunLock::share(path)?;
         let manifest = dir.manifest()?;
-        if manifest.config_sha256 != sha256_hex(config_toml.as_bytes()) {
+        if manifest.config_sha256 != sha256_of_config(config_toml.as_bytes()) {
             let problem = "it is of a run with another configuration";
             return Err(Error::corrupt(&path.join(MANIFEST), problem));
         }

@@ -3,7 +3,7 @@
 use crate::SCHEMA_VERSION;
 use crate::commit::{Accounting, AttemptId, CallTotals, CommitRecord, FileRecord, fence};
 use crate::describe::{self, describe};
-use crate::digest::sha256_hex;
+use crate::digest::sha256_of_config;
 use crate::durable::{TmpFile, ensure_folder, rename, replace, sync_folder, together};
 use crate::error::{Error, Result};
 use crate::journal::{Cut, Journal, ModelNames, Opening};
@@ -116,7 +116,7 @@ impl WritableRun {
     /// # Errors
     /// [`Error::RunExists`] where the id is taken, [`Error::OutFolder`] where `out` cannot be used.
     pub fn create(out: &Path, new: NewRun) -> Result<Self> {
-        let config_sha256 = sha256_hex(new.config_toml.as_bytes());
+        let config_sha256 = sha256_of_config(new.config_toml.as_bytes());
         let out = prepare_out(out)?;
         let (id, path) = claim(&out, new.id, &new.origin.scenario, &config_sha256)?;
         let lock = RunLock::take(&path);
@@ -135,7 +135,7 @@ impl WritableRun {
         origin: Origin,
         lock: RunLock,
     ) -> Result<Self> {
-        let config_sha256 = sha256_hex(config_toml.as_bytes());
+        let config_sha256 = sha256_of_config(config_toml.as_bytes());
         for folder in [COMMITS, JOURNAL, TMP] {
             ensure_folder(&path.join(folder))?;
         }

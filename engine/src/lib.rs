@@ -41,6 +41,7 @@ pub use normal::inverse_normal;
 pub use permutation::Permutation;
 pub use phase::Phase;
 pub use pool::{Pool, Rows};
+pub use recorder::append_rows;
 pub use simulation::{Population, Round, RoundRecord, Seed, Simulation, SimulationSettings};
 pub use summary::{EVERYONE, Summaries};
 pub use tables::Tables;

@@ -15,7 +15,11 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) fn record<C: Component + Columns>(&mut self) {
-        self.parts.push((C::columns(), append::<C>));
+        self.record_by::<C>(append_rows::<C>);
+    }
+
+    pub(crate) fn record_by<C: Columns>(&mut self, append: Append) {
+        self.parts.push((C::columns(), append));
     }
 
     /// The columns of the table, in the order in which they were registered.
@@ -54,7 +58,8 @@ fn places(world: &mut World, range: AgentRange) -> Option<Vec<u32>> {
     (!sorted).then_some(rows)
 }
 
-fn append<C: Component + Columns>(world: &mut World, columns: &mut [Column]) {
+/// Appends a component's columns for all agents of a world, in the order of its rows.
+pub fn append_rows<C: Component + Columns>(world: &mut World, columns: &mut [Column]) {
     let mut rows = world.query_filtered::<&C, With<AgentId>>();
     for chunk in rows.contiguous_iter(world).expect("recorded components lie in tables") {
         C::extend(chunk.iter().map(Some), columns);

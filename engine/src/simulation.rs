@@ -13,7 +13,7 @@ use bevy_ecs::system::ScheduleSystem;
 
 use crate::check::{Invariant, check};
 use crate::digest::{Digest, block_digests};
-use crate::record::{ColumnSpec, Columns, Table};
+use crate::record::{Column, ColumnSpec, Columns, Table};
 use crate::recorder::Recorder;
 use crate::stream::{Purpose, Streams};
 use crate::summary::Summaries;
@@ -77,6 +77,8 @@ pub struct Simulation {
     /// Components that agents carry.
     carried: Vec<TypeId>,
     spawn_backwards: bool,
+    /// Parts that only rounds of several exchanges need.
+    for_exchanges: Vec<fn(&mut Self)>,
     started: bool,
 }
 
@@ -122,6 +124,7 @@ impl Simulation {
             recorder,
             carried: Vec::new(),
             spawn_backwards,
+            for_exchanges: Vec::new(),
             started: false,
         })
     }
@@ -177,6 +180,12 @@ impl Simulation {
         self
     }
 
+    /// Records columns like those of `C`, in a way of one's own: from one of several components, for example.
+    pub fn records_by<C: Columns>(&mut self, append: fn(&mut World, &mut [Column])) -> &mut Self {
+        self.recorder.record_by::<C>(append);
+        self
+    }
+
     /// Declares the rows that systems of [`Phase::Resolve`] add to [`Summaries`], one for each group and round.
     pub fn summarises<C: Columns + 'static>(&mut self) -> &mut Self {
         self.world.resource_mut::<Summaries>().declare::<C>();
@@ -195,7 +204,23 @@ impl Simulation {
     /// # Panics
     /// If `max` is 0 or above [`crate::EXCHANGES_MAX`].
     pub fn exchanges(&mut self, max: u32) -> &mut Self {
-        self.insert_resource(Exchanges::up_to(max))
+        self.insert_resource(Exchanges::up_to(max));
+        if max > 1 {
+            for part in std::mem::take(&mut self.for_exchanges) {
+                part(self);
+            }
+        }
+        self
+    }
+
+    /// Adds a part that only rounds of several exchanges need, now or as soon as they have several.
+    pub fn in_exchanges(&mut self, part: fn(&mut Self)) -> &mut Self {
+        if self.world.resource::<Exchanges>().max() > 1 {
+            part(self);
+        } else {
+            self.for_exchanges.push(part);
+        }
+        self
     }
 
     /// Why the run has come to its end, once a system has said so.
@@ -251,6 +276,17 @@ impl Simulation {
         if self.started {
             return Ok(());
         }
+        self.assemble()?;
+        self.started = true;
+        self.play(Phase::Start)
+    }
+
+    /// Orders the systems and spawns the agents without playing anything: what a scenario is made of, for a
+    /// simulation that is only looked at.
+    ///
+    /// # Errors
+    /// When systems cannot be ordered.
+    pub fn assemble(&mut self) -> Result<(), EngineError> {
         for (phase, schedule) in &mut self.schedules {
             let reason = |error: bevy_ecs::schedule::ScheduleBuildError, world: &World, graph| {
                 EngineError::Schedule { phase: *phase, reason: error.to_string(graph, world) }
@@ -259,9 +295,7 @@ impl Simulation {
                 return Err(reason(error, &self.world, schedule.graph()));
             }
         }
-        self.spawn()?;
-        self.started = true;
-        self.play(Phase::Start)
+        self.spawn()
     }
 
     /// Plays one round and returns its number.

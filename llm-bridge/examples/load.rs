@@ -1,8 +1,9 @@
 //! Measures the bridge against mock servers: CPU per request beside a bare client loop, coalesced work per
 //! agent, requests in flight with their memory, and the limiter on a mixed fleet.
 //!
-//! `cargo run --release -p throng-llm-bridge --example load [cpu|coalesced|flight|fleet]`. The mock servers
-//! are processes of their own, so that only the client's CPU and memory are counted.
+//! `cargo run --release -p throng-llm-bridge --example load [cpu|coalesced|flight|fleet|memory|clients]`. The mock
+//! servers are processes of their own, so that only the client's CPU and memory are counted. `clients` sets Python's
+//! clients beside the bridge, where `THRONG_CLIENTS_PYTHON` names an interpreter that has openai, litellm and aiohttp.
 #![allow(clippy::print_stdout, reason = "it prints its findings")]
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use throng_llm_bridge::mock::{Latency, MockOptions, serve};
+use throng_llm_bridge::mock::{Latency, MockOptions, Policy, serve};
 use throng_llm_bridge::store::Forgetful;
 use throng_llm_bridge::{
     AnswerSpec, Ask, Batch, Bridge, BridgeConfig, EndpointConfig, Exchanged, ModelConfig, Moment,
@@ -25,20 +26,24 @@ fn main() -> Outcome<()> {
     // The bare client needs a provider of cryptography as the bridge's does; one that is there already will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match words.as_slice() {
-        ["serve", millis, slots] => serve_mock(millis.parse()?, slots.parse()?),
+        ["serve", millis, slots] => serve_mock(millis.parse()?, slots.parse()?, None),
+        ["serve", text] => serve_mock(0, 0, Some(text)),
         ["cpu"] => cpu(),
         ["coalesced"] => coalesced(),
         ["flight"] => flight(),
         ["fleet"] => fleet(),
+        ["memory"] => memory(),
+        ["clients"] => clients(),
         [] => [cpu, coalesced, flight, fleet].iter().try_for_each(|measure| measure()),
-        _ => Err("choose one of cpu, coalesced, flight, fleet".into()),
+        _ => Err("choose one of cpu, coalesced, flight, fleet, memory, clients".into()),
     }
 }
 
-fn serve_mock(millis: u64, slots: usize) -> Outcome<()> {
+fn serve_mock(millis: u64, slots: usize, says: Option<&str>) -> Outcome<()> {
     let latency = Latency::Constant(Duration::from_millis(millis));
-    let options =
-        MockOptions { latency, slots: (slots > 0).then_some(slots), ..MockOptions::default() };
+    let slots = (slots > 0).then_some(slots);
+    let policy = says.map_or(Policy::Uniform, |text| Policy::Fixed(text.to_owned()));
+    let options = MockOptions { latency, slots, policy, ..MockOptions::default() };
     let mock = serve(options, "127.0.0.1:0".parse()?)?;
     println!("{}", mock.url());
     mock.wait();
@@ -53,8 +58,17 @@ struct Served {
 
 impl Served {
     fn start(millis: u64, slots: usize) -> Outcome<Self> {
+        Self::launch(&["serve", &millis.to_string(), &slots.to_string()])
+    }
+
+    /// A server that answers everything with this text.
+    fn start_saying(text: &str) -> Outcome<Self> {
+        Self::launch(&["serve", text])
+    }
+
+    fn launch(arguments: &[&str]) -> Outcome<Self> {
         let mut process = Command::new(std::env::current_exe()?)
-            .args(["serve", &millis.to_string(), &slots.to_string()])
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()?;
         let mut url = String::new();
@@ -102,6 +116,7 @@ fn batch(agents: u64, prompts: u64) -> Outcome<Batch> {
         deadline: None,
         failed_max: None,
         ranks_before: BTreeMap::new(),
+        apart: None,
     })
 }
 
@@ -247,5 +262,76 @@ fn fleet() -> Outcome<()> {
         "mixed fleet of 64/32/16/8 slots: {rate:.0} requests/s, {:.0} % of the ideal {ideal:.0}",
         rate / ideal * 100.0
     );
+    Ok(())
+}
+
+/// A million agents with a prompt of 1 kB each, of which they share nothing, and replies of 300 bytes.
+fn memory() -> Outcome<()> {
+    const AGENTS: u64 = 1_000_000;
+    let reply = "I would say so. ".repeat(19);
+    let served = Served::start_saying(&reply)?;
+    let mut interned = Prompts::new();
+    let mut asks = Vec::with_capacity(AGENTS as usize);
+    let mut text = String::with_capacity(1_024);
+    for agent in 0..AGENTS {
+        text.clear();
+        while text.len() < 1_000 {
+            use std::fmt::Write as _;
+            write!(text, "Fact {} of agent {agent}. ", text.len())?;
+        }
+        text.truncate(1_000);
+        let prompt = interned.ask(&[(Role::User, &text)])?;
+        asks.push(Ask { agent, prompt, model: 0, answer: 0 });
+    }
+    let batch = Batch {
+        asks,
+        prompts: Arc::new(interned),
+        answers: Arc::new([AnswerSpec::Text { length_max: 400 }]),
+        ..batch(0, 1)?
+    };
+    let prompts = peak_kib()?;
+    let played = play(config(&[&served], 64, 1), batch)?;
+    println!(
+        "1,000,000 prompts of 1,000 bytes, replies of {} bytes: {} answered, peak {} MiB, of which prompts {} MiB",
+        reply.trim().len(),
+        played.totals.answered,
+        peak_kib()? / 1_024,
+        prompts / 1_024
+    );
+    Ok(())
+}
+
+/// CPU per request of the bridge and of Python's clients, at 64 in flight.
+fn clients() -> Outcome<()> {
+    const REQUESTS: u64 = 3_000;
+    const IN_FLIGHT: usize = 64;
+    let python = std::env::var("THRONG_CLIENTS_PYTHON").map_err(
+        |_| "name an interpreter with openai, litellm and aiohttp in THRONG_CLIENTS_PYTHON",
+    )?;
+    let served = Served::start(0, 0)?;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/clients.py");
+    let mut rows = Vec::new();
+    let start = cpu_seconds()?;
+    bare(&served.url, IN_FLIGHT, 10 * REQUESTS)?;
+    rows.push(("reqwest".to_owned(), (cpu_seconds()? - start) / (10 * REQUESTS) as f64 * 1e6));
+    let batch = batch(10 * REQUESTS, 1_000)?;
+    let start = cpu_seconds()?;
+    play(config(&[&served], IN_FLIGHT, 1), batch)?;
+    rows.push(("bridge".to_owned(), (cpu_seconds()? - start) / (10 * REQUESTS) as f64 * 1e6));
+    for client in ["aiohttp", "openai", "litellm"] {
+        let arguments =
+            [script, client, &served.url, &IN_FLIGHT.to_string(), &REQUESTS.to_string()];
+        let output = Command::new(&python).args(arguments).stderr(Stdio::inherit()).output()?;
+        let micros = String::from_utf8(output.stdout)?;
+        rows.push((
+            client.to_owned(),
+            micros.trim().parse().map_err(|_| format!("{client} failed"))?,
+        ));
+    }
+    let own = rows[1].1;
+    println!("{:>9} {:>12} {:>14}", "client", "us CPU each", "of the bridge");
+    for (client, micros) in rows {
+        println!("{client:>9} {micros:>12.1} {:>14.2}", micros / own);
+    }
     Ok(())
 }

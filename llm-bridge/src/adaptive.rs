@@ -13,6 +13,10 @@ const GROWTH: f64 = 1.25;
 const WORTH: f64 = 0.4;
 /// Factor at a refusal.
 const FALL: f64 = 0.7;
+/// Weight of the latest outcome in the share of refusals.
+const LATEST: f64 = 1.0 / 32.0;
+/// Share of refusals up to which they are strays: two in quick succession are more, one in fifty is not.
+const STRAYS: f64 = 0.06;
 /// Shortest time between two falls: refusals of one burst count once.
 const FALL_PAUSE: Duration = Duration::from_millis(50);
 /// Shortest time over which goodput is measured.
@@ -34,6 +38,8 @@ pub struct AdaptiveLimit {
     trial: Option<(f64, f64)>,
     rest: u32,
     last_fall: Option<Instant>,
+    /// Share of refusals among the latest outcomes.
+    refusals: f64,
 }
 
 impl AdaptiveLimit {
@@ -49,6 +55,7 @@ impl AdaptiveLimit {
             trial: None,
             rest: 0,
             last_fall: None,
+            refusals: 0.0,
         }
     }
 
@@ -66,6 +73,7 @@ impl AdaptiveLimit {
     /// Notes a completion that arrived while `in_flight` requests, itself included, were under way.
     pub fn completed(&mut self, in_flight: usize, now: Instant) {
         self.completed += 1;
+        self.refusals -= self.refusals * LATEST;
         self.was_full |= in_flight >= self.limit();
         let elapsed = now - self.window_start;
         if elapsed < WINDOW || f64::from(self.completed) < WINDOW_TURNS * self.limit {
@@ -76,9 +84,12 @@ impl AdaptiveLimit {
         self.restart(now);
     }
 
-    /// Notes a refusal, a timeout or a lost connection.
+    /// Notes a refusal, a timeout or a lost connection. A stray one changes nothing: endpoints that lose one
+    /// request in fifty, whatever their load, would else be left with hardly any.
     pub fn refused(&mut self, now: Instant) {
-        if self.last_fall.is_some_and(|last| now - last < FALL_PAUSE) {
+        self.refusals += (1.0 - self.refusals) * LATEST;
+        let again = self.last_fall.is_some_and(|last| now - last < FALL_PAUSE);
+        if again || !self.is_strained() {
             return;
         }
         self.last_fall = Some(now);
@@ -86,6 +97,11 @@ impl AdaptiveLimit {
         self.trial = None;
         self.rest = REST / 2;
         self.restart(now);
+    }
+
+    /// Whether refusals are more than strays.
+    pub fn is_strained(&self) -> bool {
+        self.refusals > STRAYS
     }
 
     fn settle(&mut self, goodput: f64) {
@@ -156,6 +172,22 @@ mod tests {
             assert!((slots / 2..=slots * 5 / 4).contains(&found), "{slots} slots, found {found}");
             assert!(refused < 0.03, "{refused}");
         }
+    }
+
+    #[test]
+    fn stray_refusals_leave_the_limit_where_it_is() {
+        let start = Instant::now();
+        let mut limit = AdaptiveLimit::new(64, start);
+        let mut now = start;
+        for place in 0..20_000_u32 {
+            now += Duration::from_micros(300);
+            if place % 50 == 0 {
+                limit.refused(now);
+            } else {
+                limit.completed(limit.limit(), now);
+            }
+        }
+        assert!(limit.limit() >= 16, "{}", limit.limit());
     }
 
     #[test]

@@ -40,6 +40,15 @@ pub enum AnswerSpec {
         /// The fields; a field for reasoning stands before the answer it leads to.
         fields: Vec<Field>,
     },
+    /// What may come next in a reply, and with which chances; asked by the distribution mode alone. Its answer is
+    /// a text: the JSON list of tokens with their chances.
+    #[serde(skip)]
+    Chances {
+        /// The type of the whole reply.
+        of: Box<AnswerSpec>,
+        /// How the reply has begun.
+        begun: String,
+    },
 }
 
 /// One named answer of an object.
@@ -108,6 +117,15 @@ impl AnswerSpec {
             Self::Text { length_max: 0 } => Err(SpecError::Empty("text")),
             Self::Integer { .. } | Self::Text { .. } => Ok(()),
             Self::Object { fields } => check_fields(fields),
+            Self::Chances { of, .. } => of.check(),
+        }
+    }
+
+    /// How a reply whose next token is asked for has begun; none where a whole reply is wanted.
+    pub(crate) fn begun(&self) -> Option<&str> {
+        match self {
+            Self::Chances { begun, .. } => Some(begun),
+            _ => None,
         }
     }
 
@@ -202,6 +220,7 @@ impl fmt::Display for AnswerSpec {
                 }
                 Ok(())
             }
+            Self::Chances { of, .. } => write!(formatter, "the chances of {of}"),
         }
     }
 }

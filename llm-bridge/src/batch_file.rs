@@ -132,7 +132,7 @@ impl Service {
         let seeds = model.seeds && quirks.seeds == crate::quirk::Seeds::Consecutive;
         let mut lines = Vec::new();
         for (number, cohort) in (0..).zip(&prepared.cohorts.cohorts) {
-            let head = request::head(model, &quirks, prepared.spec(number));
+            let head = request::head(&prepared.model(model), &quirks, prepared.spec(number));
             for member in cohort.start..cohort.start + cohort.length {
                 let seed = seeds.then(|| prepared.seed(number, member));
                 let body =

@@ -37,6 +37,19 @@ pub struct Cohorts {
     pub cohorts: Vec<Cohort>,
 }
 
+impl Cohorts {
+    /// The same members in the same order, each a cohort of its own.
+    pub(crate) fn apart(self, asks: &[Ask]) -> Self {
+        let alone = |(place, member): (usize, &u32)| Cohort {
+            ask: asks[*member as usize],
+            start: place as u32,
+            length: 1,
+        };
+        let cohorts = self.members.iter().enumerate().map(alone).collect();
+        Self { members: self.members, cohorts }
+    }
+}
+
 /// Finds the cohorts of `asks`, which are in agent order.
 pub fn cohorts(asks: &[Ask], prompts: &Prompts) -> Cohorts {
     let ranks = prompts.prefix_ranks();
@@ -80,6 +93,13 @@ impl CohortKey {
             ^ self.model.short().rotate_left(17)
             ^ self.parameters.short().rotate_left(34);
         mix(mix(run_seed ^ mix(when)) ^ what) >> 34
+    }
+}
+
+impl CohortKey {
+    /// The seed of one agent that is asked by itself; below 2^30 too.
+    pub fn seed_of(&self, run_seed: u64, moment: Moment, agent: u64) -> u64 {
+        mix(self.base_seed(run_seed, moment) ^ mix(agent)) >> 34
     }
 }
 

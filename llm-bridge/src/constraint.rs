@@ -24,6 +24,16 @@ pub fn schema(spec: &AnswerSpec, root_object: bool) -> String {
     text
 }
 
+/// What sets an answer type apart from all others, as text.
+pub fn identity(spec: &AnswerSpec) -> String {
+    match spec {
+        AnswerSpec::Chances { of, begun } => {
+            format!("chances after {} in {}", quoted(begun), schema(of, false))
+        }
+        _ => schema(spec, false),
+    }
+}
+
 /// The regular expression or grammar of a closed answer; none for texts and objects.
 pub fn pattern(spec: &AnswerSpec) -> Option<Pattern> {
     match spec {
@@ -33,6 +43,7 @@ pub fn pattern(spec: &AnswerSpec) -> Option<Pattern> {
             Some(Pattern::Any(options.iter().map(|option| Pattern::literal(option)).collect()))
         }
         AnswerSpec::Text { .. } | AnswerSpec::Object { .. } => None,
+        AnswerSpec::Chances { of, .. } => pattern(of),
     }
 }
 
@@ -66,6 +77,7 @@ fn write_part(spec: &AnswerSpec, description: &str, text: &mut String) {
             write!(text, r#","maxLength":{length_max}"#)
         }
         AnswerSpec::Object { fields } => return write_object(fields, text),
+        AnswerSpec::Chances { of, .. } => return write_part(of, description, text),
     }
     .expect("a string takes it");
     if !description.is_empty() {

@@ -4,16 +4,15 @@
 //! exact for sampling at temperature 1 under the constraint, up to the mass of tokens that the server did
 //! not list, which is reported and bounded.
 
+mod reading;
+
+pub use reading::Drawing;
+
 use crate::answer::{Answer, AnswerSpec};
+use crate::constraint::quoted;
 use crate::limits::{DISTRIBUTION_CALLS_MAX, OPTIONS_MAX};
 use crate::parse::parse;
-use crate::prompt::{PromptId, Prompts};
 use crate::quirk::{ConstraintField, Continuation, Logprobs, Quirks};
-use crate::service::{Service, ServiceError, read};
-use crate::wire::request::{self, Again};
-use crate::wire::transport::Address;
-use serde::Deserialize;
-use serde_json::Value;
 
 /// The chances of the answers to one question.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,249 +39,196 @@ impl Distribution {
     }
 }
 
-impl Service {
-    /// Reads the chances of the answers of type `spec` to `prompt`; refuses when more than `missing_max` of
-    /// their mass was not listed.
-    pub fn distribution(
-        &self,
-        at: Address,
-        prompts: &Prompts,
-        prompt: PromptId,
-        spec: &AnswerSpec,
-        missing_max: f64,
-    ) -> Result<Distribution, ServiceError> {
-        let model = &self.config.models[usize::from(at.model)];
-        let endpoint = &model.endpoints[usize::from(at.endpoint)];
-        let quirks = endpoint.quirks.apply(endpoint.server.quirks());
-        let unchanged = (model.temperature - 1.0).abs() + (model.top_p - 1.0).abs() < f64::EPSILON;
-        if !unchanged {
-            return Err(unsupported("reading a distribution needs temperature = 1 and top_p = 1"));
-        }
-        let texts = option_texts(spec, &quirks)?;
-        let head = {
-            let mut model = model.clone();
-            model.max_tokens = 1;
-            next_token_head(&request::head(&model, &quirks, spec), &quirks)
-        };
-        let next = |begun: &str| {
-            let again = Again { said: begun.to_owned(), question: String::new() };
-            let body = continued_body(&head, prompts, prompt, &again, &quirks)?;
-            let landed = self.wait(self.post(at, crate::wire::http::CHAT, false, &body))?;
-            next_tokens(&read(&landed)?)
-        };
-        let (masses, missing, calls) =
-            walk(&texts, quirks.continuation != Continuation::None, next)?;
-        finish(spec, &texts, &masses, missing, calls, missing_max)
+/// Whether answers of type `spec` are few enough for the chances of each to be read.
+pub fn is_closed(spec: &AnswerSpec) -> bool {
+    match spec {
+        AnswerSpec::Choice { options } => options.len() <= OPTIONS_MAX,
+        AnswerSpec::Integer { min, max } => max.abs_diff(*min) < OPTIONS_MAX as u64,
+        // Part of the reading of a closed type.
+        AnswerSpec::Chances { .. } => true,
+        _ => false,
     }
 }
 
-fn finish(
-    spec: &AnswerSpec,
-    texts: &[String],
-    masses: &[f64],
+/// Whether a server of this kind quotes the options of a choice; none if it does not tell chances under a constraint.
+pub(crate) fn quotes(quirks: &Quirks) -> Option<bool> {
+    let tells = quirks.logprobs != Logprobs::None
+        && quirks.constraint != ConstraintField::None
+        && !quirks.root_object;
+    tells.then_some(quirks.constraint == ConstraintField::JsonSchema)
+}
+
+/// Most calls that reading the chances of a closed type takes, where every character is a token.
+pub fn calls_max(spec: &AnswerSpec) -> u32 {
+    let mut walk = Walk::new(texts(spec, false), true);
+    while let Some(begun) = walk.begun().map(str::to_owned) {
+        let next = walk.texts.iter().filter_map(|text| text.strip_prefix(begun.as_str()));
+        let mut next: Vec<String> =
+            next.map(|rest| rest.chars().take(1).collect::<String>()).collect();
+        next.sort_unstable();
+        next.dedup();
+        let chance = 1.0 / next.len() as f64;
+        let listed: Vec<(String, f64)> = next.into_iter().map(|text| (text, chance)).collect();
+        if walk.listed(&listed).is_err() {
+            break;
+        }
+    }
+    walk.calls
+}
+
+/// The allowed texts of a closed type as the constraint writes them.
+fn texts(spec: &AnswerSpec, quoting: bool) -> Vec<String> {
+    match spec {
+        AnswerSpec::Choice { options } if quoting => {
+            options.iter().map(|option| quoted(option)).collect()
+        }
+        AnswerSpec::Choice { options } => options.clone(),
+        AnswerSpec::Integer { min, max } => {
+            (*min..=*max).map(|number| number.to_string()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The reading of one distribution on its way: which prefix is to be asked for next, and what is known.
+#[derive(Clone, Debug)]
+struct Walk {
+    texts: Vec<String>,
+    masses: Vec<f64>,
     missing: f64,
     calls: u32,
-    missing_max: f64,
-) -> Result<Distribution, ServiceError> {
-    let covered: f64 = masses.iter().sum();
-    // Written so that NaN is refused too.
-    let enough = missing <= missing_max && covered > 0.0;
-    if !enough {
-        return Err(unsupported(&format!(
-            "{missing:.4} of the mass was not listed, at most {missing_max} is allowed"
-        )));
-    }
-    let chances = texts.iter().zip(masses).map(|(text, mass)| {
-        let answer =
-            parse(spec, text).map_err(|error| ServiceError::Reply(format!("`{text}`: {error}")))?;
-        Ok((answer, mass / covered))
-    });
-    Ok(Distribution { chances: chances.collect::<Result<_, ServiceError>>()?, missing, calls })
+    /// Whether the server goes on with a reply that has begun.
+    continues: bool,
+    /// Prefixes that several texts begin with, with their mass.
+    open: Vec<(String, f64)>,
 }
 
-/// Reads the mass of each of `texts` by asking for the tokens `next` to prefixes.
-fn walk(
-    texts: &[String],
-    continues: bool,
-    mut next: impl FnMut(&str) -> Result<Vec<(String, f64)>, ServiceError>,
-) -> Result<(Vec<f64>, f64, u32), ServiceError> {
-    let mut masses = vec![0.0; texts.len()];
-    let mut missing = 0.0;
-    let mut calls = 0;
-    let mut open = vec![(String::new(), 1.0)];
-    while let Some((begun, mass)) = open.pop() {
-        let begins: Vec<usize> =
-            (0..texts.len()).filter(|&place| texts[place].starts_with(&begun)).collect();
-        if let [only] = begins.as_slice() {
-            // Whatever tokens follow, the constraint leaves one text.
-            masses[*only] += mass;
-            continue;
+impl Walk {
+    fn new(texts: Vec<String>, continues: bool) -> Self {
+        let masses = vec![0.0; texts.len()];
+        let mut walk = Self { texts, masses, missing: 0.0, calls: 0, continues, open: Vec::new() };
+        walk.enter(String::new(), 1.0);
+        walk
+    }
+
+    /// Takes up a prefix of some text: to be asked for, unless the constraint leaves one text after it.
+    fn enter(&mut self, begun: String, mass: f64) {
+        let mut begins = (0..self.texts.len()).filter(|&at| self.texts[at].starts_with(&begun));
+        match (begins.next(), begins.next()) {
+            (Some(only), None) => self.masses[only] += mass,
+            _ => self.open.push((begun, mass)),
         }
-        calls += 1;
-        if calls as usize > DISTRIBUTION_CALLS_MAX || !begun.is_empty() && !continues {
-            return Err(unsupported(
-                "the answers take more than one token, and this server cannot continue a reply",
-            ));
-        }
-        let ended = texts.iter().position(|text| *text == begun);
+    }
+
+    /// The prefix whose next token is asked for next; none once all is known.
+    fn begun(&self) -> Option<&str> {
+        self.open.last().map(|(begun, _)| begun.as_str())
+    }
+
+    /// Takes the tokens that the server lists after the prefix asked for.
+    fn listed(&mut self, list: &[(String, f64)]) -> Result<(), String> {
+        let Some((begun, mass)) = self.open.pop() else { return Ok(()) };
+        self.calls += 1;
+        let ended = self.texts.iter().position(|text| *text == begun);
         let mut listed = 0.0;
-        for (token, chance) in next(&begun)? {
+        for (token, chance) in list {
             let longer = format!("{begun}{token}");
-            if !token.is_empty() && texts.iter().any(|text| text.starts_with(&longer)) {
-                open.push((longer, mass * chance));
+            if !token.is_empty() && self.texts.iter().any(|text| text.starts_with(&longer)) {
+                self.enter(longer, mass * chance);
             } else if let Some(ended) = ended {
                 // Under the constraint only the end can stand here.
-                masses[ended] += mass * chance;
+                self.masses[ended] += mass * chance;
             } else {
                 continue;
             }
             listed += chance;
         }
-        missing += mass * (1.0 - listed).max(0.0);
-    }
-    Ok((masses, missing, calls))
-}
-
-/// The allowed texts as the constraint writes them.
-fn option_texts(spec: &AnswerSpec, quirks: &Quirks) -> Result<Vec<String>, ServiceError> {
-    if quirks.logprobs == Logprobs::None
-        || quirks.constraint == ConstraintField::None
-        || quirks.root_object
-    {
-        return Err(unsupported(
-            "this kind of server does not tell the chances of constrained tokens",
-        ));
-    }
-    let quoted = quirks.constraint == ConstraintField::JsonSchema;
-    match spec {
-        AnswerSpec::Choice { options } if options.len() <= OPTIONS_MAX => {
-            let text = |option: &String| {
-                if quoted { crate::constraint::quoted(option) } else { option.clone() }
-            };
-            Ok(options.iter().map(text).collect())
-        }
-        AnswerSpec::Integer { min, max } if max.abs_diff(*min) < OPTIONS_MAX as u64 => {
-            Ok((*min..=*max).map(|number| number.to_string()).collect())
-        }
-        _ => Err(unsupported(
-            "only choices and short ranges of whole numbers have distributions to read",
-        )),
-    }
-}
-
-fn next_token_head(head: &str, quirks: &Quirks) -> String {
-    let masked = if quirks.logprobs == Logprobs::PostSampling {
-        r#","post_sampling_probs":true"#
-    } else {
-        ""
-    };
-    format!(r#"{head},"logprobs":true,"top_logprobs":{}{masked}"#, quirks.top_logprobs_max)
-}
-
-/// The body that asks for the token after what `again` says was said.
-fn continued_body(
-    head: &str,
-    prompts: &Prompts,
-    prompt: PromptId,
-    again: &Again,
-    quirks: &Quirks,
-) -> Result<Value, ServiceError> {
-    let body = request::body(head, 1, Some(0), prompts, prompt, None);
-    let mut body: Value =
-        serde_json::from_slice(&body).map_err(|error| ServiceError::Reply(error.to_string()))?;
-    if !again.said.is_empty() {
-        let said = serde_json::json!({"role": "assistant", "content": again.said});
-        body["messages"]
-            .as_array_mut()
-            .into_iter()
-            .for_each(|messages| messages.push(said.clone()));
-        if quirks.continuation == Continuation::Flag {
-            body["continue_final_message"] = true.into();
-            body["add_generation_prompt"] = false.into();
+        self.missing += mass * (1.0 - listed).max(0.0);
+        if self.open.is_empty() {
+            Ok(())
+        } else if !self.continues {
+            Err("the answers take more than one token, and this server cannot continue a reply"
+                .to_owned())
+        } else if self.calls as usize >= DISTRIBUTION_CALLS_MAX {
+            Err(format!("the answers take more than {DISTRIBUTION_CALLS_MAX} calls to read"))
+        } else {
+            Ok(())
         }
     }
-    Ok(body)
-}
 
-#[derive(Deserialize)]
-struct Listed {
-    #[serde(default)]
-    token: String,
-    #[serde(default)]
-    logprob: Option<f64>,
-    #[serde(default)]
-    prob: Option<f64>,
-}
-
-/// The listed alternatives of the first token with their chances.
-fn next_tokens(reply: &Value) -> Result<Vec<(String, f64)>, ServiceError> {
-    let first = &reply["choices"][0]["logprobs"]["content"][0];
-    let lists = [&first["top_logprobs"], &first["top_probs"]];
-    let list = lists.into_iter().find(|list| list.is_array());
-    let list = list.ok_or_else(|| ServiceError::Reply("no log-probabilities came".to_owned()))?;
-    let listed: Vec<Listed> = serde_json::from_value(list.clone())
-        .map_err(|error| ServiceError::Reply(error.to_string()))?;
-    let chance = |listed: &Listed| listed.prob.or_else(|| listed.logprob.map(libm::exp));
-    let chances = listed.iter().filter_map(|listed| Some((listed.token.clone(), chance(listed)?)));
-    let chances: Vec<(String, f64)> =
-        chances.filter(|(_, chance)| (0.0..=1.0).contains(chance)).collect();
-    if chances.is_empty() {
-        Err(ServiceError::Reply("no log-probabilities came".to_owned()))
-    } else {
-        Ok(chances)
+    /// What was read, unless more than `missing_max` of the mass was not listed.
+    fn finish(&self, spec: &AnswerSpec, missing_max: f64) -> Result<Distribution, String> {
+        let covered: f64 = self.masses.iter().sum();
+        // Written so that NaN is refused too.
+        let enough = self.missing <= missing_max && covered > 0.0;
+        if !enough {
+            return Err(format!(
+                "{:.4} of the mass was not listed, at most {missing_max} is allowed",
+                self.missing
+            ));
+        }
+        let chances = self.texts.iter().zip(&self.masses).map(|(text, mass)| {
+            let answer = parse(spec, text).map_err(|error| format!("`{text}`: {error}"))?;
+            Ok((answer, mass / covered))
+        });
+        let chances = chances.collect::<Result<_, String>>()?;
+        Ok(Distribution { chances, missing: self.missing, calls: self.calls })
     }
 }
 
-fn unsupported(words: &str) -> ServiceError {
-    ServiceError::Unsupported(words.to_owned())
+/// Whether a server of this kind goes on with a reply that has begun.
+fn continues(quirks: &Quirks) -> bool {
+    quirks.continuation != Continuation::None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn texts(list: &[&str]) -> Vec<String> {
+    fn texts_of(list: &[&str]) -> Vec<String> {
         list.iter().map(ToString::to_string).collect()
+    }
+
+    fn list(list: &[(&str, f64)]) -> Vec<(String, f64)> {
+        list.iter().map(|(text, chance)| ((*text).to_owned(), *chance)).collect()
     }
 
     #[test]
     fn the_walk_multiplies_chances_and_knows_where_answers_end() {
-        let texts = texts(&["1", "10", "2"]);
-        let (masses, missing, calls) = walk(&texts, true, |begun| {
-            Ok(match begun {
-                "" => vec![("1".to_owned(), 0.6), ("2".to_owned(), 0.4)],
-                _ => vec![("<end>".to_owned(), 0.25), ("0".to_owned(), 0.75)],
-            })
-        })
-        .unwrap();
+        let mut walk = Walk::new(texts_of(&["1", "10", "2"]), true);
+        assert_eq!(walk.begun(), Some(""));
+        walk.listed(&list(&[("1", 0.6), ("2", 0.4)])).unwrap();
+        assert_eq!(walk.begun(), Some("1"));
+        walk.listed(&list(&[("<end>", 0.25), ("0", 0.75)])).unwrap();
+        assert_eq!((walk.begun(), walk.calls), (None, 2));
         let expected = [0.15, 0.45, 0.4];
-        assert!(
-            masses.iter().zip(expected).all(|(mass, expected)| (mass - expected).abs() < 1e-12),
-            "{masses:?}"
-        );
-        assert!(missing.abs() < 1e-12);
-        assert_eq!(calls, 2);
+        let near = |(mass, expected): (&f64, f64)| (mass - expected).abs() < 1e-12;
+        assert!(walk.masses.iter().zip(expected).all(near), "{:?}", walk.masses);
+        assert!(walk.missing.abs() < 1e-12);
     }
 
     #[test]
     fn mass_that_is_not_listed_is_reported_and_bounded() {
-        let texts = texts(&["0", "1", "2"]);
         let spec = AnswerSpec::Integer { min: 0, max: 2 };
-        let (masses, missing, calls) = walk(&texts, false, |_| {
-            Ok(vec![("0".to_owned(), 0.5), ("1".to_owned(), 0.3), ("x".to_owned(), 0.1)])
-        })
-        .unwrap();
-        assert!((missing - 0.2).abs() < 1e-12);
-        assert!(finish(&spec, &texts, &masses, missing, calls, 0.1).is_err());
-        let read = finish(&spec, &texts, &masses, missing, calls, 0.25).unwrap();
+        let mut walk = Walk::new(texts(&spec, true), false);
+        walk.listed(&list(&[("0", 0.5), ("1", 0.3), ("x", 0.1)])).unwrap();
+        assert!((walk.missing - 0.2).abs() < 1e-12);
+        assert!(walk.finish(&spec, 0.1).is_err());
+        let read = walk.finish(&spec, 0.25).unwrap();
         assert_eq!(read.draw(0.0), &Answer::Integer(0));
         assert_eq!(read.draw(0.999_999), &Answer::Integer(1), "the last answer with a chance");
     }
 
     #[test]
     fn servers_that_cannot_continue_are_told_so() {
-        let error =
-            walk(&texts(&["10", "11"]), false, |_| Ok(vec![("1".to_owned(), 1.0)])).unwrap_err();
-        assert!(error.to_string().contains("cannot continue"), "{error}");
+        let mut walk = Walk::new(texts_of(&["10", "11"]), false);
+        let error = walk.listed(&list(&[("1", 1.0)])).unwrap_err();
+        assert!(error.contains("cannot continue"), "{error}");
+    }
+
+    #[test]
+    fn one_answer_needs_no_call_and_a_hundred_need_eleven() {
+        let calls = |min, max| calls_max(&AnswerSpec::Integer { min, max });
+        assert_eq!((calls(7, 7), calls(0, 9), calls(0, 100)), (0, 1, 11));
     }
 }

@@ -2,13 +2,15 @@
 
 use crate::answer::{AnswerSpec, SpecError};
 use crate::cohort::{Ask, Cohort, CohortKey, Cohorts, cohorts, requests_min};
-use crate::constraint::schema;
+use crate::constraint::identity;
 use crate::digest::Digest;
+use crate::distribution::is_closed;
 use crate::model::{BridgeConfig, ModelConfig};
 use crate::money::Money;
 use crate::prompt::Prompts;
 use crate::reply::{Reply, Totals};
 use crate::store::{CompletionKey, Moment, StoreError};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -33,7 +35,27 @@ pub struct Batch {
     pub failed_max: Option<u64>,
     /// Members of a cohort that lower-ranking hosts hold, so that seeds do not depend on how a population
     /// is divided; empty on a single host.
-    pub ranks_before: BTreeMap<CohortKey, u64>,
+    pub ranks_before: BTreeMap<CohortKey, Before>,
+    /// Asks every agent by itself, where it is given.
+    pub apart: Option<Apart>,
+}
+
+/// The part of a cohort that lower-ranking hosts hold: at least one agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// How many agents.
+    pub count: u64,
+    /// The first of them.
+    pub first: u64,
+}
+
+/// Agents asked by themselves, whatever the model says: nobody shares a request, and an agent's seed follows from
+/// its number, so that its answer does not depend on who else is asked. Completions are known by the run's seed
+/// too, so that one store may serve several runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Apart {
+    /// The sampling temperature, in the place of the model's.
+    pub temperature: f64,
 }
 
 /// Why a batch cannot be asked.
@@ -48,6 +70,11 @@ pub enum BatchError {
     /// An answer type that cannot be asked for.
     #[error("answer type {0}: {1}")]
     Answer(usize, SpecError),
+    /// A model in distribution mode is asked for something that has no distribution to read.
+    #[error(
+        "model `{0}` answers by `distribution`, which only choices and short ranges of whole numbers allow, not {1}; leave the key out, or ask for less"
+    )]
+    Distribution(String, String),
     /// More asks than places.
     #[error("an exchange has at most {} asks", u32::MAX)]
     TooMany,
@@ -133,6 +160,16 @@ pub trait Responder: Send + Sync {
     fn exchange(&self, batch: Batch) -> Result<Exchanged, ExchangeError>;
 }
 
+impl<R: Responder + ?Sized> Responder for Arc<R> {
+    fn config(&self) -> &BridgeConfig {
+        (**self).config()
+    }
+
+    fn exchange(&self, batch: Batch) -> Result<Exchanged, ExchangeError> {
+        (**self).exchange(batch)
+    }
+}
+
 impl Snapshot {
     /// The counts of two exchanges together.
     #[must_use]
@@ -177,7 +214,10 @@ pub(crate) struct Prepared {
 impl Prepared {
     pub(crate) fn new(batch: Batch, config: &BridgeConfig) -> Result<Self, BatchError> {
         check(&batch, config)?;
-        let cohorts = cohorts(&batch.asks, &batch.prompts);
+        let mut cohorts = cohorts(&batch.asks, &batch.prompts);
+        if batch.apart.is_some() {
+            cohorts = cohorts.apart(&batch.asks);
+        }
         let keys = keys(&batch, &cohorts, config);
         Ok(Self { batch, cohorts, keys })
     }
@@ -198,9 +238,21 @@ impl Prepared {
     /// The seed of `member`, which belongs to `cohort`.
     pub(crate) fn seed(&self, cohort: u32, member: u32) -> u64 {
         let key = &self.keys[cohort as usize];
-        let before = self.batch.ranks_before.get(key).copied().unwrap_or(0);
+        if self.batch.apart.is_some() {
+            let agent = self.ask(member).agent;
+            return key.seed_of(self.batch.run_seed, self.batch.moment, agent);
+        }
+        let before = self.batch.ranks_before.get(key).map_or(0, |before| before.count);
         let rank = u64::from(member - self.cohort(cohort).start);
         key.base_seed(self.batch.run_seed, self.batch.moment) + before + rank
+    }
+
+    /// `model` with the temperature of this batch.
+    pub(crate) fn model<'m>(&self, model: &'m ModelConfig) -> Cow<'m, ModelConfig> {
+        match self.batch.apart {
+            Some(Apart { temperature }) => Cow::Owned(ModelConfig { temperature, ..model.clone() }),
+            None => Cow::Borrowed(model),
+        }
     }
 
     pub(crate) fn completion_key(&self, cohort: u32, member: u32, attempt: u8) -> CompletionKey {
@@ -216,17 +268,27 @@ impl Prepared {
     }
 }
 
-/// The cohorts of `batch` with their sizes, by key: what hosts exchange to fill `Batch::ranks_before`.
+/// The cohorts of `batch` with their sizes and first agents, by key: what hosts exchange to fill
+/// `Batch::ranks_before`.
 pub fn cohort_sizes(
     batch: &Batch,
     config: &BridgeConfig,
-) -> Result<BTreeMap<CohortKey, u64>, BatchError> {
+) -> Result<BTreeMap<CohortKey, Before>, BatchError> {
     let prepared = Prepared::new(batch.clone(), config)?;
-    let mut sizes = BTreeMap::new();
+    let mut sizes: BTreeMap<CohortKey, Before> = BTreeMap::new();
     for (cohort, key) in prepared.cohorts.cohorts.iter().zip(&prepared.keys) {
-        *sizes.entry(*key).or_insert(0) += u64::from(cohort.length);
+        let part = Before { count: u64::from(cohort.length), first: cohort.ask.agent };
+        sizes.entry(*key).and_modify(|before| before.join(part)).or_insert(part);
     }
     Ok(sizes)
+}
+
+impl Before {
+    /// Adds a further part of the same cohort.
+    pub fn join(&mut self, part: Self) {
+        self.count += part.count;
+        self.first = self.first.min(part.first);
+    }
 }
 
 /// Fewest requests that `batch` takes, if every endpoint gives as many choices as configured.
@@ -272,6 +334,11 @@ fn check(batch: &Batch, config: &BridgeConfig) -> Result<(), BatchError> {
         if let Some(what) = unknown {
             return Err(BatchError::Unknown(place, what));
         }
+        let model = &config.models[usize::from(ask.model)];
+        let answer = &batch.answers[usize::from(ask.answer)];
+        if model.distribution.is_some() && !is_closed(answer) {
+            return Err(BatchError::Distribution(model.name.clone(), answer.to_string()));
+        }
     }
     Ok(())
 }
@@ -279,13 +346,22 @@ fn check(batch: &Batch, config: &BridgeConfig) -> Result<(), BatchError> {
 fn keys(batch: &Batch, cohorts: &Cohorts, config: &BridgeConfig) -> Vec<CohortKey> {
     let models: Vec<(Digest, Digest)> =
         config.models.iter().map(|model| (model.fingerprint(), model.parameters())).collect();
-    let schemas: Vec<String> = batch.answers.iter().map(|spec| schema(spec, false)).collect();
+    let types: Vec<String> = batch.answers.iter().map(identity).collect();
     let mut parameters: BTreeMap<(u16, u16), Digest> = BTreeMap::new();
     let key = |cohort: &Cohort| {
         let Ask { prompt, model, answer, .. } = cohort.ask;
         let (fingerprint, of_model) = models[usize::from(model)];
         let parameters = *parameters.entry((model, answer)).or_insert_with(|| {
-            Digest::of([of_model.0.as_slice(), schemas[usize::from(answer)].as_bytes()])
+            let schema = types[usize::from(answer)].as_bytes();
+            match batch.apart {
+                None => Digest::of([of_model.0.as_slice(), schema]),
+                Some(Apart { temperature }) => Digest::of([
+                    of_model.0.as_slice(),
+                    schema,
+                    &temperature.to_bits().to_le_bytes(),
+                    &batch.run_seed.to_le_bytes(),
+                ]),
+            }
         });
         CohortKey { prompt: batch.prompts.digest(prompt), model: fingerprint, parameters }
     };

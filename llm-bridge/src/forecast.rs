@@ -2,6 +2,7 @@
 
 use crate::answer::{AnswerSpec, Field};
 use crate::cohort::{Cohort, requests_min};
+use crate::distribution::calls_max;
 use crate::exchange::{Batch, BatchError, Prepared, choices_max};
 use crate::model::BridgeConfig;
 use crate::money::{Prices, Usage};
@@ -67,15 +68,18 @@ pub fn forecast(
     for (number, cohort) in prepared.cohorts.cohorts.iter().enumerate() {
         let model = &config.models[usize::from(cohort.ask.model)];
         let members = f64::from(cohort.length) * scale;
-        let shared = requests(members, choices_max(model));
-        let alone = if cohort.length == 1 { scale } else { shared };
-        let requests = Interval { low: shared.min(alone), mean: alone, high: alone.max(shared) };
         let distinct = if cohort.length == 1 { scale } else { 1.0 };
+        let requests = match model.distribution {
+            Some(_) => readings(prepared.spec(number as u32)).times(distinct),
+            None => requests(cohort.length, members, choices_max(model)),
+        };
         let bytes = batch.prompts.length(cohort.ask.prompt) as f64;
         let prompt = requests.by(per_byte.times(bytes));
-        let completion = answer_tokens(prepared.spec(number as u32))
-            .at_most(f64::from(model.max_tokens))
-            .times(members);
+        let answer =
+            answer_tokens(prepared.spec(number as u32)).at_most(f64::from(model.max_tokens));
+        // A reading takes one token per request.
+        let completion =
+            if model.distribution.is_some() { requests } else { answer.times(members) };
         let cohorts = Interval { low: 1.0, mean: distinct, high: distinct };
         forecast.cohorts = forecast.cohorts.plus(cohorts);
         forecast.requests = forecast.requests.plus(requests);
@@ -86,9 +90,17 @@ pub fn forecast(
     Ok(forecast)
 }
 
-/// Fewest requests for this many members of one cohort.
-fn requests(members: f64, choices: u32) -> f64 {
-    requests_min([libm::ceil(members) as u32], choices) as f64
+/// Requests for this many members of a cohort of which the sample has `length`.
+fn requests(length: u32, members: f64, choices: u32) -> Interval {
+    let shared = requests_min([libm::ceil(members) as u32], choices) as f64;
+    let alone = if length == 1 { members } else { shared };
+    Interval { low: shared.min(alone), mean: alone, high: alone.max(shared) }
+}
+
+/// Requests for reading one distribution: the fewer the more a token holds.
+fn readings(spec: &AnswerSpec) -> Interval {
+    let most = f64::from(calls_max(spec));
+    Interval { low: most.min(1.0), mean: most, high: most }
 }
 
 /// Tokens per byte of an even sample of prompts, as far as servers count them.

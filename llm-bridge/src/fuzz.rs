@@ -27,6 +27,12 @@ pub fn response_decoder(body: &[u8], wanted: u32) {
         assert!(decoded.choices.iter().all(|(index, _, _)| *index < wanted));
         assert!(decoded.usage.cached_tokens <= decoded.usage.prompt_tokens);
     }
+    if let Ok(decoded) = response::chances(body) {
+        assert_eq!(decoded.choices.len(), 1);
+        let of = Box::new(AnswerSpec::Integer { min: 0, max: 9 });
+        let spec = AnswerSpec::Chances { of, begun: String::new() };
+        assert!(crate::parse::parse(&spec, &decoded.choices[0].1).is_ok());
+    }
     let _ = response::error_words(body);
 }
 

@@ -47,7 +47,7 @@ pub use answer::{Answer, AnswerSpec, Field};
 pub use bridge::{Bridge, Exchange, StartError};
 pub use cohort::{Ask, CohortKey};
 pub use engine::EndpointCounters;
-pub use exchange::{Batch, ExchangeError, Exchanged, Responder, Stop};
+pub use exchange::{Apart, Batch, ExchangeError, Exchanged, Responder, Stop};
 pub use model::{BridgeConfig, BudgetConfig, EndpointConfig, ModelConfig};
 pub use prompt::{PromptId, Prompts, Role};
 pub use rehearsal::Rehearsal;

@@ -72,6 +72,8 @@ pub const ANSWER_DEPTH_MAX: usize = 8;
 pub const OPTIONS_MAX: usize = 1_024;
 /// One-token calls that reading one distribution may take.
 pub const DISTRIBUTION_CALLS_MAX: usize = 256;
+/// Distributions read at once.
+pub const READINGS_MAX: usize = 1 << 15;
 /// Requests of one batch file, and its bytes: the hosted limits.
 pub const BATCH_FILE_REQUESTS_MAX: usize = 50_000;
 /// Bytes of one batch file.

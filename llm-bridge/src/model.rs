@@ -1,6 +1,7 @@
 //! The configuration of models: where they answer, how they are asked, what they cost.
 
 use crate::digest::Digest;
+use crate::distribution::quotes;
 use crate::limits::{CHOICES_MAX, ENDPOINTS_MAX, MODELS_MAX};
 use crate::money::Prices;
 use crate::quirk::{QuirkOverrides, ServerKind};
@@ -65,9 +66,27 @@ pub struct ModelConfig {
     /// Sends stragglers a second time when the queue is empty; costs tokens, so it is off by default.
     #[serde(default)]
     pub hedge: bool,
+    /// Reads the chances of all answers once per cohort, and draws every agent's answer from them, instead of asking
+    /// for each; for choices and short ranges of whole numbers. Off unless this table is given.
+    #[serde(default)]
+    pub distribution: Option<DistributionConfig>,
     /// Further fields of the request body, sent as they are.
     #[serde(default)]
     pub extra: Map<String, Value>,
+}
+
+/// How a model's answers are drawn from the chances that it gives.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DistributionConfig {
+    /// Most probability, 0 to 1, of tokens that the server did not list; past it a question has no answer.
+    pub missing_max: f64,
+}
+
+impl Default for DistributionConfig {
+    fn default() -> Self {
+        Self { missing_max: 0.01 }
+    }
 }
 
 /// One server of a model.
@@ -253,6 +272,7 @@ impl ModelConfig {
             price: Prices::default(),
             patience: Patience::default(),
             hedge: false,
+            distribution: None,
             extra: Map::new(),
         }
     }
@@ -312,6 +332,9 @@ impl ModelConfig {
         refuse(!(1..=CHOICES_MAX).contains(&self.n_max), "n_max", "is not from 1 to 1024");
         refuse(!self.price.is_valid(), "price", "holds a negative or absurd price");
         refuse(!self.patience.is_valid(), "patience", "holds a zero or an absurd value");
+        if let Some(problem) = self.distribution.and_then(|reading| reading.problem(self)) {
+            refuse(true, "distribution", &problem);
+        }
         let reserved = ["model", "messages", "n", "seed", "stream", "max_tokens"];
         let taken = reserved.iter().any(|name| self.extra.contains_key(*name));
         refuse(taken, "extra", "holds a field that the bridge sets itself");
@@ -320,6 +343,29 @@ impl ModelConfig {
                 refuse(true, "endpoints", &problem);
             }
         }
+    }
+}
+
+impl DistributionConfig {
+    /// Why the chances that `model` gives are not those with which it answers, or cannot be read.
+    fn problem(self, model: &ModelConfig) -> Option<String> {
+        let unchanged = (model.temperature - 1.0).abs() + (model.top_p - 1.0).abs() < f64::EPSILON;
+        let writes: Vec<Option<bool>> =
+            model.endpoints.iter().map(|endpoint| quotes(&endpoint.quirks())).collect();
+        let problem = if !(0.0..=1.0).contains(&self.missing_max) {
+            "has a `missing_max` that is no probability; write a number from 0 to 1"
+        } else if model.kind == Kind::Scripted {
+            "is for models on servers; a scripted one has no chances"
+        } else if !unchanged {
+            "needs temperature = 1 and top_p = 1; other chances are not those of the reply"
+        } else if writes.contains(&None) {
+            "needs servers that tell the chances of constrained tokens; one of its endpoints is of another kind"
+        } else if writes.windows(2).any(|pair| pair[0] != pair[1]) {
+            "needs endpoints that write answers alike; give them the same `constraint`"
+        } else {
+            return None;
+        };
+        Some(problem.to_owned())
     }
 }
 
@@ -350,6 +396,11 @@ impl EndpointConfig {
             http2: false,
             quirks: QuirkOverrides::default(),
         }
+    }
+
+    /// What is known or assumed of the server.
+    pub fn quirks(&self) -> crate::quirk::Quirks {
+        self.quirks.apply(self.server.quirks())
     }
 
     /// The key, read now.

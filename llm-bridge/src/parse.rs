@@ -37,6 +37,9 @@ pub enum Invalid {
 
 /// Reads `text` as an answer of type `spec`.
 pub fn parse(spec: &AnswerSpec, text: &str) -> Result<Answer, Invalid> {
+    if let AnswerSpec::Chances { .. } = spec {
+        return chances_answer(text);
+    }
     let text = without_thoughts(text).trim();
     match spec {
         AnswerSpec::Object { fields } => from_json(fields, json_block(text)),
@@ -96,7 +99,14 @@ fn bare(spec: &AnswerSpec, text: &str) -> Result<Answer, Invalid> {
         AnswerSpec::Choice { options } => choice_answer(options, text),
         AnswerSpec::Text { length_max } => text_answer(*length_max, text),
         AnswerSpec::Object { fields } => from_json(fields, text),
+        AnswerSpec::Chances { .. } => chances_answer(text),
     }
+}
+
+/// A list of tokens with their chances, kept as it is.
+fn chances_answer(text: &str) -> Result<Answer, Invalid> {
+    let read: Result<Vec<(String, f64)>, _> = serde_json::from_str(text);
+    read.map(|_| Answer::Text(text.into())).map_err(|error| Invalid::Json(error.to_string()))
 }
 
 fn from_json(fields: &[Field], text: &str) -> Result<Answer, Invalid> {
@@ -257,7 +267,7 @@ impl<'de> DeserializeSeed<'de> for Part<'_> {
             AnswerSpec::Object { fields } => Object(fields).deserialize(deserializer),
             AnswerSpec::Number { .. } => deserializer.deserialize_f64(self),
             AnswerSpec::Integer { .. } => deserializer.deserialize_any(self),
-            AnswerSpec::Choice { .. } | AnswerSpec::Text { .. } => {
+            AnswerSpec::Choice { .. } | AnswerSpec::Text { .. } | AnswerSpec::Chances { .. } => {
                 deserializer.deserialize_str(self)
             }
         }

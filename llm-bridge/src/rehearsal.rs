@@ -105,6 +105,7 @@ mod tests {
             deadline: None,
             failed_max: None,
             ranks_before: BTreeMap::new(),
+            apart: None,
         };
         let played = rehearsal.exchange(batch.clone()).unwrap();
         assert_eq!((played.totals.answered, played.totals.failed), (500, 0));

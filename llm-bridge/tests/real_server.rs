@@ -16,13 +16,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use throng_llm_bridge::distribution::Drawing;
+use throng_llm_bridge::model::DistributionConfig;
 use throng_llm_bridge::probe::probe;
 use throng_llm_bridge::quirk::ServerKind;
-use throng_llm_bridge::service::Service;
-use throng_llm_bridge::wire::transport::Address;
 use throng_llm_bridge::{
     Answer, AnswerSpec, Ask, Batch, Bridge, BridgeConfig, Exchanged, MemoryStore, ModelConfig,
-    Moment, Prompts, Role, Stop,
+    Moment, Prompts, Responder, Role, Stop,
 };
 
 /// A server process; killed when dropped.
@@ -102,6 +102,7 @@ fn batch(agents: u64, prompts: u64) -> Batch {
         deadline: None,
         failed_max: None,
         ranks_before: BTreeMap::new(),
+        apart: None,
     }
 }
 
@@ -167,29 +168,29 @@ fn reasons_and_choices_are_constrained(server: &Server) {
 }
 
 fn distributions_are_read(server: &Server) {
-    let config = config(&[server], 8);
-    let service = Service::new(&config).unwrap();
+    let mut config = config(&[server], 8);
     let mut batch = batch(2_000, 1);
     batch.answers = Arc::new([AnswerSpec::Integer { min: 0, max: 9 }]);
-    let at = Address { model: 0, endpoint: 0 };
-    let read = service
-        .distribution(at, &batch.prompts, batch.asks[0].prompt, &batch.answers[0], 0.05)
-        .unwrap();
-    let played = play(config, batch);
-    let mut counts = vec![0.0; 10];
-    for number in numbers(&played) {
-        counts[number.unwrap() as usize] += 1.0;
+    let sampled = play(config.clone(), batch.clone());
+    config.models[0].distribution = Some(DistributionConfig { missing_max: 0.05 });
+    let bridge = Bridge::start(config, Arc::new(MemoryStore::default())).unwrap();
+    let drawn = Drawing::on(bridge).exchange(batch).unwrap();
+    assert_eq!((drawn.totals.answered, drawn.totals.requests), (2_000, 1));
+    let mut counts = vec![[0.0; 2]; 10];
+    for (side, played) in [sampled, drawn].iter().enumerate() {
+        for number in numbers(played) {
+            counts[number.unwrap() as usize][side] += 1.0;
+        }
     }
-    let cells = counts.iter().zip(&read.chances).filter(|(_, (_, chance))| chance * 2_000.0 >= 5.0);
+    let cells = counts.iter().filter(|[left, right]| left + right >= 10.0);
     let (mut chi, mut freedom) = (0.0, -1.0);
-    for (observed, (_, chance)) in cells {
-        let expected = chance * 2_000.0;
-        chi += (observed - expected) * (observed - expected) / expected;
+    for [left, right] in cells {
+        chi += (left - right) * (left - right) / (left + right);
         freedom += 1.0;
     }
-    assert!(freedom >= 1.0, "{read:?}");
-    let z = (chi - freedom) / (2.0 * freedom).sqrt();
-    assert!(z < 4.0, "z = {z}: {read:?} {counts:?}");
+    assert!(freedom >= 1.0, "{counts:?}");
+    let z: f64 = (chi - freedom) / (2.0_f64 * freedom).sqrt();
+    assert!(z < 4.0, "z = {z}: {counts:?}");
 }
 
 fn a_cancelled_run_frees_the_server(server: &Server) {

@@ -13,18 +13,20 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use throng_llm_bridge::batch_file::Ingested;
-use throng_llm_bridge::digest::{Digest, mix, unit};
+use throng_llm_bridge::digest::Digest;
+use throng_llm_bridge::distribution::Drawing;
+use throng_llm_bridge::exchange::{Before, cohort_sizes};
 use throng_llm_bridge::forecast::{Interval, forecast};
 use throng_llm_bridge::mock::fault::FAULTS;
 use throng_llm_bridge::mock::{Fault, Faults, Latency, Mock, MockOptions, Policy, serve};
-use throng_llm_bridge::model::Patience;
+use throng_llm_bridge::model::{DistributionConfig, Patience};
 use throng_llm_bridge::probe::{probe, table};
 use throng_llm_bridge::quirk::Continuation;
 use throng_llm_bridge::service::Service;
 use throng_llm_bridge::wire::transport::Address;
 use throng_llm_bridge::{
-    Answer, AnswerSpec, Ask, Batch, Bridge, BridgeConfig, Cause, Exchanged, MemoryStore,
-    ModelConfig, Moment, Prompts, Role, Stop,
+    Answer, AnswerSpec, Ask, Batch, Bridge, BridgeConfig, Cause, CohortKey, Exchanged, MemoryStore,
+    ModelConfig, Moment, Prompts, Responder, Role, Stop,
 };
 
 const AT: Address = Address { model: 0, endpoint: 0 };
@@ -71,6 +73,7 @@ fn batch(agents: u64, prompts: u64) -> Batch {
         deadline: None,
         failed_max: None,
         ranks_before: BTreeMap::new(),
+        apart: None,
     }
 }
 
@@ -257,38 +260,110 @@ fn the_probe_finds_out_what_a_server_does() {
     assert!(table.lines().nth(1).unwrap().contains("ready"), "{table}");
 }
 
+/// A configuration whose model draws from distributions that are read.
+fn drawing(server: &Mock) -> BridgeConfig {
+    let mut config = config(&[server], 128);
+    config.models[0].endpoints[0].quirks.continuation = Some(Continuation::Flag);
+    config.models[0].distribution = Some(DistributionConfig::default());
+    config
+}
+
+fn draw(config: BridgeConfig, store: &Arc<MemoryStore>, batch: Batch) -> Exchanged {
+    let bridge = Bridge::start(config, Arc::clone(store) as _).unwrap();
+    Drawing::on(bridge).exchange(batch).unwrap()
+}
+
 #[test]
 fn a_distribution_read_once_is_the_one_that_is_sampled() {
     let mock = mock(MockOptions { policy: Policy::Skewed, ..MockOptions::default() });
-    let mut config = config(&[&mock], 128);
-    config.models[0].endpoints[0].quirks.continuation = Some(Continuation::Flag);
-    let service = Service::new(&config).unwrap();
-    let batch = batch(20_000, 1);
-    let read = service
-        .distribution(AT, &batch.prompts, batch.asks[0].prompt, &batch.answers[0], 0.01)
-        .unwrap();
-    assert_eq!(read.calls, 11, "the root, 1 to 9, and 10");
-    assert!(read.missing < 1e-9 && read.chances.len() == 101);
-    let sampled = play(config, batch);
-    let mut counts = vec![0.0; 101];
-    for reply in &sampled.replies {
-        counts[reply.answer().and_then(Answer::number).unwrap() as usize] += 1.0;
+    let sampled = play(config(&[&mock], 128), batch(20_000, 1));
+    let before = mock.counts().requests;
+    let store = Arc::new(MemoryStore::default());
+    let drawn = draw(drawing(&mock), &store, batch(20_000, 1));
+    assert_eq!((drawn.totals.answered, drawn.totals.failed), (20_000, 0));
+    assert_eq!(drawn.totals.requests, 11, "the root, 1 to 9, and 10");
+    assert_eq!(mock.counts().requests, before + 11);
+    let mut counts = vec![[0.0_f64; 2]; 101];
+    for (side, played) in [sampled, drawn.clone()].iter().enumerate() {
+        for reply in &played.replies {
+            counts[reply.answer().and_then(Answer::number).unwrap() as usize][side] += 1.0;
+        }
     }
-    let mut drawn = vec![0.0; 101];
-    (0..20_000)
-        .for_each(|agent| drawn[read.draw(unit(mix(agent))).number().unwrap() as usize] += 1.0);
-    for observed in [counts, drawn] {
-        let chi: f64 = observed
+    let chi: f64 =
+        counts.iter().map(|[left, right]| (left - right) * (left - right) / (left + right)).sum();
+    let z = (chi - 100.0) / 200.0_f64.sqrt();
+    assert!(z.abs() < 4.0, "z = {z}");
+
+    let again = draw(drawing(&mock), &store, batch(20_000, 1));
+    assert_eq!(
+        (again.replies, again.totals.requests),
+        (drawn.replies, 0),
+        "it is read from the store"
+    );
+}
+
+#[test]
+fn a_divided_cohort_reads_its_distribution_once_and_draws_the_same() {
+    let mock = mock(MockOptions { policy: Policy::Skewed, ..MockOptions::default() });
+    let whole = batch(900, 3);
+    let store = Arc::new(MemoryStore::default());
+    let together = draw(drawing(&mock), &store, whole.clone());
+    assert_eq!(together.totals.requests, 33);
+    let divided =
+        Drawing::on(Bridge::start(drawing(&mock), Arc::new(MemoryStore::default())).unwrap());
+    let mut before: BTreeMap<CohortKey, Before> = BTreeMap::new();
+    let mut replies = Vec::new();
+    for range in [0..450, 450..451, 451..900] {
+        let asks = whole.asks[range].to_vec();
+        let part = Batch { asks, ranks_before: before.clone(), ..whole.clone() };
+        for (key, part) in cohort_sizes(&part, divided.config()).unwrap() {
+            before.entry(key).and_modify(|before| before.join(part)).or_insert(part);
+        }
+        let played = divided.exchange(part).unwrap();
+        assert_eq!(played.totals.requests, if replies.is_empty() { 33 } else { 0 });
+        replies.extend(played.replies);
+    }
+    assert_eq!(replies, together.replies);
+}
+
+#[test]
+fn what_a_server_does_not_list_is_refused_above_the_limit() {
+    let mock = mock(MockOptions::default());
+    let mut config = drawing(&mock);
+    config.models[0].endpoints[0].quirks.top_logprobs_max = Some(3);
+    let store = Arc::new(MemoryStore::default());
+    let played = draw(config, &store, batch(50, 1));
+    assert_eq!((played.totals.answered, played.totals.failed), (0, 50));
+    let failure = played.replies[7].failure().unwrap();
+    assert_eq!(failure.cause, Cause::Invalid);
+    assert!(failure.message.contains("was not listed"), "{}", failure.message);
+}
+
+#[test]
+fn models_that_draw_and_models_that_are_asked_share_a_batch() {
+    let mock = mock(MockOptions::default());
+    let mut config = drawing(&mock);
+    config.models.push(ModelConfig {
+        name: "asked".to_owned(),
+        distribution: None,
+        ..config.models[0].clone()
+    });
+    let mut mixed = batch(60, 1);
+    mixed.asks.iter_mut().for_each(|ask| ask.model = u16::from(ask.agent % 3 == 0));
+    let played = draw(config.clone(), &Arc::new(MemoryStore::default()), mixed.clone());
+    assert_eq!((played.totals.answered, played.totals.requests), (60, 12));
+    assert!(
+        played
+            .replies
             .iter()
-            .zip(&read.chances)
-            .map(|(observed, (_, chance))| {
-                let expected = chance * 20_000.0;
-                (observed - expected) * (observed - expected) / expected
-            })
-            .sum();
-        let z = (chi - 100.0) / 200.0_f64.sqrt();
-        assert!(z.abs() < 4.0, "z = {z}");
-    }
+            .zip(&mixed.asks)
+            .all(|(reply, ask)| (reply.attempts > 0) == (ask.model == 1))
+    );
+
+    mixed.answers = Arc::new([AnswerSpec::Text { length_max: 9 }]);
+    let bridge = Bridge::start(config, Arc::new(MemoryStore::default())).unwrap();
+    let refused = Drawing::on(bridge).exchange(mixed).unwrap_err();
+    assert!(refused.to_string().contains("answers by `distribution`"), "{refused}");
 }
 
 #[test]

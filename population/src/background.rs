@@ -130,7 +130,7 @@ impl Backgrounds {
         Ok(all)
     }
 
-    fn one(&self, sampler: &Sampler, sample: &Sample, row: usize) -> Result<String> {
+    pub(crate) fn one(&self, sampler: &Sampler, sample: &Sample, row: usize) -> Result<String> {
         let agent = (sample.first + row as u64) as u32;
         let fail = |message: String| Error::Agent { agent, message };
         let applies = |wording: &&Prepared| {

@@ -138,12 +138,13 @@ fn rows(planner: &mut Planner<'_>, attributes: &[usize]) -> Option<(Vec<Lookup>,
         {
             Some((columns, weights))
         }
-        Ok(_) => {
-            planner.problem(
-                "people.weight",
-                "weights are below 0 or all 0, or there is nobody",
-                "give each row a weight",
-            );
+        Ok(weights) => {
+            let negative = weights.iter().position(|weight| *weight < 0.0);
+            let message = match negative {
+                Some(row) => format!("row {} has a weight of {}", row + 1, weights[row]),
+                None => "the weights are all 0, or there is nobody".to_owned(),
+            };
+            planner.problem("people.weight", message, "give weights of 0 or more, not all 0");
             None
         }
         Err(problem) => {

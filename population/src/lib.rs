@@ -1,8 +1,8 @@
 //! People from a page of TOML: attributes with exact counts, backgrounds in words, and a report of the fit.
 //!
 //! In reading order: a [`Spec`] says who the people are; a [`Sampler`] knows every one of them without storing
-//! any; a [`Report`] compares them with what was asked for; [`Backgrounds`] put them into words; and
-//! [`write_population`] makes a directory of them, which [`PopulationDir`] reads.
+//! any; a [`Report`] compares them with what was asked for; [`Backgrounds`] put them into words, or a model does
+//! through [`generate`]; and [`write_population`] makes a directory of them, which [`PopulationDir`] reads.
 //!
 //! Nothing here knows a world, a model or a socket.
 
@@ -28,6 +28,7 @@ mod source;
 mod spec;
 mod stage;
 mod tables;
+mod unfinished;
 mod write;
 
 pub use background::{BACKGROUND_BYTES_MAX, Backgrounds};
@@ -46,7 +47,7 @@ pub use spec::*;
 pub use stage::{CATEGORIES_MAX, CELLS_MAX};
 pub use write::{
     PART_PEOPLE, PART_PEOPLE_WITH_TEXT, PopulationDir, PopulationFile, PopulationRecord,
-    RECORD_VERSION, people_table, write_population,
+    RECORD_VERSION, Words, people_table, write_population,
 };
 
 #[cfg(test)]

@@ -69,6 +69,16 @@ pub enum Error {
         /// What is wrong and what to do.
         message: String,
     },
+    /// A model was asked for backgrounds, and not everybody has one.
+    #[error("{stop}; {answered} of {size} people have a description")]
+    Stopped {
+        /// Why asking ended.
+        stop: crate::generate::Stop,
+        /// Who have one.
+        answered: u64,
+        /// How many people there are.
+        size: u64,
+    },
     /// Something is larger than this program handles.
     #[error("{what} is {found}, and the limit is {limit}")]
     Limit {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use throng_engine::{BLOCK, Pool};
 
+use crate::generate::GenerationReport;
 use crate::problem::Result;
 use crate::sample::{Sample, Sampler, Values};
 use crate::stage::{Target, categories, combination};
@@ -31,6 +32,9 @@ pub struct Report {
     pub numbers: Vec<NumberReport>,
     /// People who have another one like them in every attribute; nothing where there were too many to compare.
     pub alike: Option<u64>,
+    /// What became of the questions, where a model wrote backgrounds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<GenerationReport>,
 }
 
 /// One margin, table or pair.
@@ -50,7 +54,7 @@ pub struct MarginReport {
     pub largest_miss: f64,
     /// Pearson's chi-square of the counts against the targets.
     pub chi_square: f64,
-    /// Cells less one for the total, or for each total of a condition.
+    /// Cells less one for the total, or for each total of a condition; of a pair, (rows - 1) (columns - 1).
     pub degrees_of_freedom: usize,
     /// Cells with a target of at least half a person, and nobody.
     pub empty: usize,
@@ -82,7 +86,16 @@ pub struct NumberReport {
     pub min: f64,
     /// Largest.
     pub max: f64,
+    /// People by value: bands of one width from `low` on; the outer ones take what lies beyond.
+    pub bands: Vec<u64>,
+    /// Where the bands begin.
+    pub low: f64,
+    /// How wide they are.
+    pub width: f64,
 }
+
+/// Bands of a number are about as many.
+const BANDS: f64 = 16.0;
 
 /// Counts that grow with every portion of people.
 #[derive(Debug)]
@@ -91,6 +104,7 @@ pub struct Tally<'s> {
     counts: Vec<Vec<u64>>,
     /// (sum, sum of squares about the first value, least, largest, first value)
     sums: Vec<[f64; 5]>,
+    bands: Vec<Bands>,
     seen: u64,
     alike: Vec<u64>,
 }
@@ -109,6 +123,7 @@ impl<'s> Tally<'s> {
             sampler,
             counts,
             sums: vec![none; sampler.plan.attributes.len()],
+            bands: vec![Bands::default(); sampler.plan.attributes.len()],
             seen: 0,
             alike: Vec::new(),
         }
@@ -134,6 +149,13 @@ impl<'s> Tally<'s> {
                         sums[4],
                     ];
                 }
+            }
+        }
+        for ((column, bands), info) in
+            sample.columns.iter().zip(&mut self.bands).zip(self.sampler.columns())
+        {
+            if let Values::Numbers(numbers) = column {
+                bands.add(numbers, info.integer);
             }
         }
         if self.sampler.size() <= ALIKE_MAX {
@@ -162,6 +184,7 @@ impl<'s> Tally<'s> {
             margins,
             numbers,
             alike,
+            generation: None,
         }
     }
 
@@ -178,8 +201,54 @@ impl<'s> Tally<'s> {
             sd: libm::sqrt((squares / counted - (sum / counted) * (sum / counted)).max(0.0)),
             min,
             max,
+            bands: self.bands[place].counts.clone(),
+            low: self.bands[place].low,
+            width: self.bands[place].width,
         })
     }
+}
+
+/// Numbers counted in bands of one round width, which the first agents' values span.
+#[derive(Clone, Debug, Default)]
+struct Bands {
+    low: f64,
+    width: f64,
+    counts: Vec<u64>,
+}
+
+impl Bands {
+    fn add(&mut self, numbers: &[f64], integer: bool) {
+        if self.counts.is_empty() {
+            self.span(numbers, integer);
+        }
+        let last = self.counts.len().saturating_sub(1) as f64;
+        for number in numbers {
+            let band = ((number - self.low) / self.width).clamp(0.0, last);
+            self.counts[band as usize] += 1;
+        }
+    }
+
+    /// Lays bands over the numbers of the first block of agents.
+    fn span(&mut self, numbers: &[f64], integer: bool) {
+        let first = numbers.iter().take(BLOCK).copied().filter(|number| number.is_finite());
+        let least = first.clone().fold(f64::INFINITY, f64::min);
+        let most = first.fold(f64::NEG_INFINITY, f64::max);
+        self.width = round_up((most - least) / BANDS).max(if integer { 1.0 } else { 0.0 });
+        self.low = (least / self.width).floor() * self.width;
+        // Numbers further apart than numbers can be have no width.
+        let bands = ((most - self.low) / self.width).floor() + 1.0;
+        self.counts = vec![0; bands.clamp(1.0, 2.0 * BANDS) as usize];
+    }
+}
+
+/// The least of 1, 2 and 5 times a power of ten that a width does not pass.
+fn round_up(width: f64) -> f64 {
+    if !(width.is_finite() && width > 0.0) {
+        return 1.0;
+    }
+    let power = libm::pow(10.0, libm::floor(libm::log10(width)));
+    let round = [1.0, 2.0, 5.0].into_iter().map(|step| step * power);
+    round.into_iter().find(|round| *round >= width).unwrap_or(10.0 * power)
 }
 
 /// Everybody's report.
@@ -290,7 +359,6 @@ fn margin(sampler: &Sampler, target: &Target, counts: &[u64]) -> MarginReport {
         .collect();
     let off = |cell: &CellReport| cell.achieved as f64 - cell.target;
     let possible = cells.iter().filter(|cell| cell.target > 0.0);
-    let rows = target.sizes[..target.given].iter().product::<usize>();
     MarginReport {
         attributes,
         given: target.given,
@@ -299,10 +367,24 @@ fn margin(sampler: &Sampler, target: &Target, counts: &[u64]) -> MarginReport {
         declared: target.shares.is_some(),
         largest_miss: cells.iter().map(|cell| off(cell).abs()).fold(0.0, f64::max),
         chi_square: possible.clone().map(|cell| off(cell) * off(cell) / cell.target).sum(),
-        degrees_of_freedom: possible.count().saturating_sub(rows),
+        degrees_of_freedom: degrees_of_freedom(target, &expected),
         empty: cells.iter().filter(|cell| cell.target >= 0.5 && cell.achieved == 0).count(),
         cells,
     }
+}
+
+/// What of the counts is free: of a pair against independence, whose margins are those that came out, one less of
+/// each attribute; else the cells that can have somebody, less one for each total that is given.
+fn degrees_of_freedom(target: &Target, expected: &[f64]) -> usize {
+    let possible = |cells: &[f64]| cells.iter().filter(|cell| **cell > 0.0).count();
+    let width = target.sizes[target.given..].iter().product::<usize>().max(1);
+    if target.shares.is_some() {
+        return expected.chunks(width).map(|row| possible(row).saturating_sub(1)).sum();
+    }
+    let width = target.sizes[1].max(1);
+    let rows = expected.chunks(width).filter(|row| possible(row) > 0).count();
+    let columns = expected.chunks(width).map(possible).max().unwrap_or(0);
+    rows.saturating_sub(1) * columns.saturating_sub(1)
 }
 
 /// The counts that there should be: shares of all, or of the achieved count of their condition.
@@ -387,6 +469,9 @@ impl Report {
                 );
             }
             None => text.push_str("\npeople alike were not counted: there are too many\n"),
+        }
+        if let Some(generation) = &self.generation {
+            let _ = write!(text, "\n{}", generation.to_text());
         }
         text
     }

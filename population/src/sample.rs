@@ -196,6 +196,11 @@ impl Sampler {
         })
     }
 
+    /// Whether a column says nothing about the agent as a person: the number of its group, or its model.
+    pub(crate) fn is_bookkeeping(&self, column: &str) -> bool {
+        column == "model" || self.plan.groups.iter().any(|group| group.name == column)
+    }
+
     /// The agents `range`, in order, on all threads of the pool.
     ///
     /// # Errors

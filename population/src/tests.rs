@@ -514,7 +514,8 @@ fn a_population_is_written_reported_and_read_back() {
     let sampler = Sampler::new(&spec, &source, None, None, &pool).unwrap();
     let write = || {
         let page = |report: &Report| format!("<p>{}", report.size);
-        write_population(&out, &spec, &source, &sampler, &pool, &page)
+        let wordings = Backgrounds::new(&spec, &source, &sampler).unwrap();
+        write_population(&out, &spec, &sampler, Words::Wordings(&wordings), &pool, &page)
     };
     let report = write().unwrap();
     assert!(write().is_err(), "a directory is never written twice");
@@ -548,7 +549,9 @@ fn a_population_that_cannot_be_finished_leaves_nothing() {
     let sampler = Sampler::new(&spec, &source, None, None, &pool).unwrap();
     let out = folder.path().join("people");
     let page = |_: &Report| String::new();
-    assert!(write_population(&out, &spec, &source, &sampler, &pool, &page).is_err());
+    let wordings = Backgrounds::new(&spec, &source, &sampler).unwrap();
+    let words = Words::Wordings(&wordings);
+    assert!(write_population(&out, &spec, &sampler, words, &pool, &page).is_err());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
@@ -565,6 +568,32 @@ fn what_decides_the_people_decides_their_digest() {
     assert_ne!(first, digest(&spec, &source, 5, 2).unwrap());
     std::fs::write(folder.path().join("a.j2"), "two").unwrap();
     assert_ne!(first, digest(&spec, &source, 5, 1).unwrap());
+}
+
+#[test]
+fn a_pair_is_judged_by_its_free_cells_and_numbers_by_bands() {
+    let text =
+        "pair = [[\"a\", \"b\"]]\n[[attribute]]\nname = \"n\"\nuniform = { min = 0, max = 16 }\n";
+    let text = format!("size = 16000\n{text}\n{TWO}");
+    let report = report(&sampler(&Spec::parse(&text).unwrap()), &Pool::new(2)).unwrap();
+    let pair = report.margins.iter().find(|margin| !margin.declared).unwrap();
+    assert_eq!(pair.degrees_of_freedom, 1);
+    assert!(report.margins.iter().filter(|m| m.declared).all(|m| m.degrees_of_freedom == 1));
+    let number = &report.numbers[0];
+    assert_eq!((number.bands.len(), number.bands.iter().sum::<u64>()), (16, 16_000));
+    assert!((number.low, number.width) == (0.0, 1.0), "{number:?}");
+    assert!(number.bands.iter().all(|count| count.abs_diff(1_000) <= 20), "{:?}", number.bands);
+}
+
+#[test]
+fn numbers_without_a_width_are_counted_too() {
+    for distribution in
+        ["uniform = { min = 7, max = 7 }", "uniform = { min = -1e308, max = 1e308 }"]
+    {
+        let text = format!("size = 50\n[[attribute]]\nname = \"n\"\n{distribution}\n");
+        let report = report(&sampler(&Spec::parse(&text).unwrap()), &Pool::new(1)).unwrap();
+        assert_eq!(report.numbers[0].bands.iter().sum::<u64>(), 50, "{distribution}");
+    }
 }
 
 /// The digest of the people of each shipped population. It changes only when other people come out.

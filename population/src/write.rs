@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use throng_data::{
-    Column, PEOPLE, Stamp, Table, TableSchema, Text, Written, read_parts, sha256_file, sha256_hex,
-    write_table,
+    Column, PEOPLE, Stamp, Table, TableSchema, Text, Written, free_bytes, read_parts, sha256_file,
+    sha256_hex, write_table,
 };
 use throng_engine::{BLOCK, Pool};
 
 use crate::background::Backgrounds;
+use crate::generate::{Generator, Writer};
 use crate::problem::{Error, Result};
 use crate::report::{Report, Tally};
 use crate::sample::{Sample, Sampler, Values};
-use crate::source::Source;
 use crate::spec::Spec;
+use crate::unfinished::Unfinished;
 
 /// Version of the record `population.json`.
 pub const RECORD_VERSION: u32 = 1;
@@ -41,6 +42,9 @@ pub struct PopulationRecord {
     pub seed: u64,
     /// SHA-256 of the resolved specification, which is `population.toml`.
     pub spec_sha256: String,
+    /// The model that wrote backgrounds, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Writer>,
     /// The columns of `people`, in order.
     pub schema: TableSchema,
     /// The files, in agent order.
@@ -60,69 +64,58 @@ pub struct PopulationFile {
     pub sha256: String,
 }
 
+/// Who puts people into words.
+#[derive(Debug)]
+pub enum Words<'w> {
+    /// Wordings, if there are any.
+    Wordings(&'w Backgrounds),
+    /// A model.
+    Model(Box<Generator<'w>>),
+}
+
+impl Words<'_> {
+    fn columns(&mut self, sampler: &Sampler, sample: &Sample, pool: &Pool) -> Result<Vec<Column>> {
+        match self {
+            Self::Model(generator) => generator.columns(sampler, sample, pool),
+            Self::Wordings(wordings) if wordings.is_empty() => Ok(Vec::new()),
+            Self::Wordings(wordings) => {
+                Ok(vec![background(wordings.write(sampler, sample, pool)?)])
+            }
+        }
+    }
+
+    fn part_people(&self) -> u64 {
+        match self {
+            Self::Wordings(wordings) if wordings.is_empty() => PART_PEOPLE,
+            Self::Wordings(_) | Self::Model(_) => PART_PEOPLE_WITH_TEXT,
+        }
+    }
+}
+
 /// Writes a population to a new directory and returns its report. All of it is made under another name beside
 /// `out` and renamed into place, so that there is a whole population or none.
 ///
 /// `page` draws the report for `report/report.html`.
 ///
 /// # Errors
-/// [`Error::File`] where the directory exists or cannot be written, and all that sampling may say.
+/// [`Error::File`] where the directory exists or cannot be written, [`Error::Stopped`] where a model was asked and
+/// not everybody has a description, and all that sampling may say.
 pub fn write_population(
     out: &Path,
     spec: &Spec,
-    source: &Source,
     sampler: &Sampler,
+    words: Words<'_>,
     pool: &Pool,
     page: &dyn Fn(&Report) -> String,
 ) -> Result<Report> {
     if fs::symlink_metadata(out).is_ok() {
         return Err(Error::file("create", out, std::io::ErrorKind::AlreadyExists.into()));
     }
-    let backgrounds = Backgrounds::new(spec, source, sampler)?;
     let spec = Spec { size: sampler.size(), seed: sampler.seed(), ..spec.clone() }.to_toml()?;
     let unfinished = Unfinished::beside(out)?;
-    let report = Writing { spec: &spec, sampler, backgrounds: &backgrounds, pool }
-        .write(&unfinished.path, page)?;
+    let report = Writing { spec: &spec, sampler, pool }.write(unfinished.path(), words, page)?;
     unfinished.finish(out)?;
     Ok(report)
-}
-
-/// A directory that is removed unless it is finished.
-struct Unfinished {
-    path: PathBuf,
-}
-
-impl Unfinished {
-    fn beside(out: &Path) -> Result<Self> {
-        let nameless = || Error::file("create", out, std::io::ErrorKind::InvalidInput.into());
-        let name = out.file_name().ok_or_else(nameless)?.to_string_lossy();
-        let folder = out.parent().unwrap_or(Path::new(""));
-        if !folder.as_os_str().is_empty() {
-            fs::create_dir_all(folder).map_err(|error| Error::file("create", folder, error))?;
-        }
-        let path = folder.join(format!(".{name}.unfinished-{}", std::process::id()));
-        fs::create_dir(&path).map_err(|error| Error::file("create", &path, error))?;
-        Ok(Self { path })
-    }
-
-    fn finish(mut self, out: &Path) -> Result<()> {
-        // An empty directory would be replaced without a word.
-        if fs::symlink_metadata(out).is_ok() {
-            return Err(Error::file("create", out, std::io::ErrorKind::AlreadyExists.into()));
-        }
-        fs::rename(&self.path, out).map_err(|error| Error::file("create", out, error))?;
-        self.path.clear();
-        Ok(())
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if !self.path.as_os_str().is_empty() {
-            // Why it was not finished is what the caller hears.
-            let _ = fs::remove_dir_all(&self.path);
-        }
-    }
 }
 
 /// What a directory is written from.
@@ -130,17 +123,24 @@ struct Writing<'a> {
     /// The resolved specification.
     spec: &'a str,
     sampler: &'a Sampler,
-    backgrounds: &'a Backgrounds,
     pool: &'a Pool,
 }
 
 impl Writing<'_> {
-    fn write(&self, folder: &Path, page: &dyn Fn(&Report) -> String) -> Result<Report> {
+    fn write(
+        &self,
+        folder: &Path,
+        mut words: Words<'_>,
+        page: &dyn Fn(&Report) -> String,
+    ) -> Result<Report> {
         for name in ["people", "report"] {
             let path = folder.join(name);
             fs::create_dir(&path).map_err(|error| Error::file("create", &path, error))?;
         }
-        let (report, schema, files) = self.people(folder)?;
+        let (mut report, schema, files) = self.people(folder, &mut words)?;
+        if let Words::Model(generator) = words {
+            report.generation = Some(generator.finish());
+        }
         write_text(&folder.join(SPEC), self.spec)?;
         write_text(&folder.join("report/report.txt"), &report.to_text())?;
         write_text(&folder.join("report/report.json"), &report.to_json())?;
@@ -150,6 +150,7 @@ impl Writing<'_> {
             size: self.sampler.size(),
             seed: self.sampler.seed(),
             spec_sha256: sha256_hex(self.spec.as_bytes()),
+            model: report.generation.as_ref().map(|generation| generation.model.clone()),
             schema,
             files,
         };
@@ -159,28 +160,45 @@ impl Writing<'_> {
     }
 
     /// Writes everybody, part by part, and counts them on the way.
-    fn people(&self, folder: &Path) -> Result<(Report, TableSchema, Vec<PopulationFile>)> {
-        let (sampler, wordless) = (self.sampler, self.backgrounds.is_empty());
+    fn people(
+        &self,
+        folder: &Path,
+        words: &mut Words<'_>,
+    ) -> Result<(Report, TableSchema, Vec<PopulationFile>)> {
+        let sampler = self.sampler;
         let stamp = stamp(&sha256_hex(self.spec.as_bytes()), sampler.seed());
         let mut tally = Tally::new(sampler);
         let mut files = Vec::new();
         let mut schema = TableSchema { name: PEOPLE.to_owned(), columns: Vec::new() };
-        let part_people = if wordless { PART_PEOPLE } else { PART_PEOPLE_WITH_TEXT };
+        let part_people = words.part_people();
         for part in 0..sampler.size().div_ceil(part_people) {
             let range = part * part_people..((part + 1) * part_people).min(sampler.size());
             let sample = sampler.sample(range, self.pool)?;
             tally.add(&sample);
-            let texts = (!wordless)
-                .then(|| self.backgrounds.write(sampler, &sample, self.pool))
-                .transpose()?;
-            let table = people_table(sampler, sample, texts)?;
+            let more = words.columns(sampler, &sample, self.pool)?;
+            let table = table_with(sampler, sample, more)?;
             schema = table.schema();
             let path = format!("people/part-{part:02}.parquet");
             let Written { rows, bytes, sha256 } =
                 write_table(&folder.join(&path), table, &stamp, ENCODERS)?;
             files.push(PopulationFile { path, rows, bytes, sha256 });
+            check_space(folder, &files, sampler.size())?;
         }
         Ok((tally.finish(), schema, files))
+    }
+}
+
+/// Sees whether the rest of the people will fit on the disk, from what those took that are written.
+fn check_space(folder: &Path, files: &[PopulationFile], size: u64) -> Result<()> {
+    let rows: u64 = files.iter().map(|file| file.rows).sum();
+    let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+    let rest = (bytes as f64 / rows.max(1) as f64 * (size - rows) as f64) as u64;
+    match free_bytes(folder) {
+        Some(limit) if limit < rest => {
+            let what = format!("the space in bytes that the other {} people take", size - rows);
+            Err(Error::Limit { what, found: rest, limit })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -210,6 +228,16 @@ pub fn people_table(
     sample: Sample,
     backgrounds: Option<Vec<String>>,
 ) -> Result<Table> {
+    table_with(sampler, sample, backgrounds.map(background).into_iter().collect())
+}
+
+/// The column with backgrounds.
+fn background(texts: Vec<String>) -> Column {
+    let texts: Text = texts.into_iter().collect();
+    Column::new("background", "who the agent is, in words", throng_data::Values::Text(texts))
+}
+
+fn table_with(sampler: &Sampler, sample: Sample, more: Vec<Column>) -> Result<Table> {
     let agents = throng_data::Values::I64Sequence { first: sample.first as i64, rows: sample.rows };
     let mut columns = vec![Column::new("agent", "the agent's number", agents)];
     for (info, values) in sampler.columns().zip(sample.columns) {
@@ -220,14 +248,7 @@ pub fn people_table(
             column_values(values, names, info.integer),
         ));
     }
-    if let Some(backgrounds) = backgrounds {
-        let texts: Text = backgrounds.into_iter().collect();
-        columns.push(Column::new(
-            "background",
-            "who the agent is, in words",
-            throng_data::Values::Text(texts),
-        ));
-    }
+    columns.extend(more);
     Ok(Table::new("people", columns)?)
 }
 
@@ -312,5 +333,23 @@ impl PopulationDir {
     /// The files of people, in agent order; `throng_data::import_table` reads each.
     pub fn files(&self) -> impl Iterator<Item = PathBuf> + '_ {
         self.record.files.iter().map(|file| self.path.join(&file.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_who_will_not_fit_are_refused_before_the_disk_is_full() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |bytes| {
+            let path = "people/part-00.parquet".to_owned();
+            PopulationFile { path, rows: 10, bytes, sha256: String::new() }
+        };
+        assert!(check_space(folder.path(), &[file(10)], 20).is_ok());
+        let error = check_space(folder.path(), &[file(1 << 40)], 1_000_000).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("the other 999990 people"), "{message}");
     }
 }

@@ -1,10 +1,15 @@
 //! Trials of scenarios: prepared as a command line does, played in one or several worlds.
 
+use std::sync::Arc;
+
+use throng_systems::bridge::exchange::Batch;
+use throng_systems::bridge::{Ask, BridgeConfig, ModelConfig, Moment, Rehearsal};
 use throng_systems::engine::record::{Table, Values};
 use throng_systems::engine::{AgentId, RoundRecord, Simulation, SimulationSettings};
 use throng_systems::testing::{self, Outcome};
 use throng_systems::{
-    Cast, ModelRef, PolicyChoice, Populate, PromptText, Scenario, SettingsError, Share,
+    BridgeHandle, Cast, ModelRef, PolicyChoice, Populate, PromptText, Scenario, SettingsError,
+    Share,
 };
 
 /// The seed of trials in one world.
@@ -33,6 +38,28 @@ impl Trial {
         self.scenario.build(sim);
     }
 
+    /// Plays with a model that answers at random in the form asked for, and returns what it was asked, exchange by
+    /// exchange.
+    pub(crate) fn in_words(
+        &self,
+        population: u64,
+        rounds: usize,
+    ) -> (Vec<RoundRecord>, Vec<Asked>) {
+        let model = ModelConfig::scripted("words", &["unused"]);
+        let config = BridgeConfig { models: vec![model], ..BridgeConfig::default() };
+        let rehearsal = Arc::new(Rehearsal::new(config));
+        let mut sim = Simulation::new(SimulationSettings::new(SEED, population)).unwrap();
+        let prepared = self.scenario.prepare(self.settings.parse().unwrap(), &[]).unwrap();
+        (prepared.insert)(&mut sim);
+        let background = ("persona".to_owned(), "You keep bees.".to_owned(), Share(1.0));
+        let models = vec![("words".to_owned(), Share(1.0))];
+        sim.populate(Cast { models, backgrounds: vec![background], population: None });
+        sim.insert_resource(BridgeHandle::new(rehearsal.clone(), vec![Some(0)]));
+        self.scenario.build(&mut sim);
+        let records = (0..rounds).map(|_| sim.round().unwrap()).collect();
+        (records, rehearsal.take().iter().map(Asked::of).collect())
+    }
+
     /// Plays in worlds of many kinds, which must agree.
     pub(crate) fn everywhere(&self, population: u64, rounds: usize) -> Vec<Outcome> {
         testing::same_everywhere(population, rounds, |sim| self.build(sim))
@@ -56,6 +83,30 @@ impl Trial {
         let mut sim = self.alone(population);
         (0..rounds).for_each(|_| drop(sim.round().unwrap()));
         self.scenario.preview(&mut sim, AgentId(agent)).unwrap()
+    }
+}
+
+/// What a model was asked in an exchange.
+pub(crate) struct Asked {
+    pub(crate) round: u32,
+    pub(crate) exchange: u32,
+    /// The agents with the texts of their own that they were asked with.
+    pub(crate) texts: Vec<(u64, String)>,
+}
+
+impl Asked {
+    fn of(batch: &Batch) -> Self {
+        let text = |ask: &Ask| {
+            let own = batch.prompts.messages(ask.prompt).last().expect("a prompt has messages");
+            (ask.agent, own.to_string())
+        };
+        let Moment { round, exchange } = batch.moment;
+        Self { round, exchange, texts: batch.asks.iter().map(text).collect() }
+    }
+
+    /// How many of the texts hold these words.
+    pub(crate) fn with(&self, words: &str) -> usize {
+        self.texts.iter().filter(|(_, text)| text.contains(words)).count()
     }
 }
 

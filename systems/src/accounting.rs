@@ -26,6 +26,17 @@ impl Accounting {
         }
     }
 
+    /// Counts one reply.
+    #[inline]
+    pub const fn add_one<A: Send + Sync>(&mut self, reply: &Reply<A>) {
+        self.counts[reply.code() as usize] += 1;
+    }
+
+    /// Counts agents that were not asked.
+    pub const fn leave(&mut self, agents: u64) {
+        self.counts[1] += agents;
+    }
+
     /// Agents with an answer.
     pub const fn answered(&self) -> u64 {
         self.counts[0]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bevy_ecs::prelude::*;
 
 /// The place of an agent's background in [`Backgrounds`]; 4 bytes, however long the text.
-#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Background(pub u32);
 
 /// The distinct backgrounds of a world's agents, each once: a few that have names and are groups, or one for

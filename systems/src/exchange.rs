@@ -1,23 +1,24 @@
-//! The exchange of a round: policies answer, replies are counted, and everyone is accounted for.
+//! The exchange of a round: who is asked, and policies that answer.
 
 use std::time::Instant;
 
 use bevy_ecs::prelude::*;
 use throng_engine::record::Columns;
-use throng_engine::reduce::reduce;
 use throng_engine::stream::Purpose;
-use throng_engine::{
-    AgentId, Answer, Exchanges, Invariant, Phase, Pool, Population, Round, Seed, Simulation, check,
-};
+use throng_engine::{AgentId, Answer, Exchanges, Phase, Pool, Round, Seed, Simulation};
 
-use crate::{Accounting, Awake, Chunk, ModelRef, ModelTable, Policies, Policy, Reply};
+use crate::outcome::{account, append_outcomes, keep_outcomes};
+use crate::{
+    Accounting, Awake, Chunk, ExchangeAccounts, ModelRef, ModelTable, Policies, Policy, Reply,
+};
 
 /// The random numbers of policies.
 const POLICY: Purpose = Purpose::new("policy");
 
 /// Asking agents, as an extension of the simulation.
 pub trait Asks {
-    /// Gives every agent a [`Reply`] of this type, records it, and counts replies after every exchange.
+    /// Gives every agent a [`Reply`] of this type, records what came of the round's questions (see
+    /// [`crate::Outcome`]), and counts replies after every exchange.
     fn asks<A: Answer + Columns>(&mut self) -> &mut Self;
 }
 
@@ -27,7 +28,9 @@ impl Asks for Simulation {
             .carries_with(|| Reply::<A>::NotAsked)
             .init_resource::<ModelTable>()
             .init_resource::<Accounting>()
-            .records::<Reply<A>>()
+            .init_resource::<ExchangeAccounts>()
+            .records_by::<Reply<A>>(append_outcomes::<A>)
+            .in_exchanges(keep_outcomes::<A>)
             .add_systems(Phase::Prompt, rest::<A>.in_set(RestSystems))
             .add_systems(Phase::Decide, account::<A>.in_set(AccountSystems))
     }
@@ -114,24 +117,4 @@ fn wait_until(begun: Instant, think: std::time::Duration) {
         #[expect(clippy::disallowed_methods, reason = "an exchange in flight ends by itself")]
         std::thread::sleep(left);
     }
-}
-
-/// Counts the replies and sees to it that everyone is accounted for.
-fn account<A: Answer + Columns>(
-    (pool, population): (Res<Pool>, Res<Population>),
-    mut accounting: ResMut<Accounting>,
-    replies: Query<&Reply<A>>,
-) -> Result<(), BevyError> {
-    let mut total = Accounting::default();
-    for replies in replies.contiguous_iter()? {
-        let counts = reduce(&pool, replies, &Accounting::default(), Accounting::add);
-        throng_engine::reduce::Reduction::merge(&mut total, &counts);
-    }
-    check(
-        Invariant::EveryAgentIsAccountedFor,
-        total.total() == population.range.len() as u64,
-        || format!("{} replies for {} agents", total.total(), population.range.len()),
-    )?;
-    *accounting = total;
-    Ok(())
 }

@@ -18,6 +18,7 @@ pub mod mail;
 mod memory;
 mod model;
 pub mod network;
+mod outcome;
 mod people;
 mod policy;
 mod population;
@@ -42,10 +43,13 @@ pub use guess::Guess;
 pub use memory::{MEMORY_ROUNDS, Memory};
 pub use minijinja::{Value as TemplateValue, context as template_values};
 pub use model::{ModelRef, ModelTable};
+pub use outcome::{ExchangeAccounts, Outcome};
 pub use people::{Cast, People, Populate};
 pub use policy::{Chunk, Policies, Policy};
 pub use population::{Grouping, Groupings, PopulationError, PopulationPart, PopulationSource};
-pub use questions::{AskInWords, BridgeHandle, Calls, Halt, QuestionError, Questions, SharedText};
+pub use questions::{
+    AskInWords, BridgeHandle, Calls, Halt, QuestionError, Questions, SharedPrompt, SharedText,
+};
 pub use reply::{Cause, Reply};
 pub use scenario::{
     PolicyChoice, PolicyEntry, PolicySet, Prepared, Problem, PromptText, Scenario, Settings,
@@ -57,3 +61,8 @@ pub use throng_engine as engine;
 pub use throng_llm_bridge as bridge;
 pub use timeline::Awake;
 pub use wording::{Prompts, Wording, prompt_of};
+
+/// The examples of the page about agents that meet, which are compiled and played with the doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/meeting.md")]
+struct Meeting;

@@ -9,7 +9,7 @@ pub const MEMORY_ROUNDS: usize = 6;
 /// The last [`MEMORY_ROUNDS`] numbers that an agent reported, and in which rounds; 28 bytes.
 ///
 /// What all were told in earlier rounds is the same for everyone and kept once, by the scenario.
-#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Memory {
     /// Most recent first.
     reports: [Decimal; MEMORY_ROUNDS],

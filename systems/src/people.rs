@@ -7,7 +7,8 @@ use throng_engine::stream::Purpose;
 use throng_engine::{AgentId, AgentRange, Phase, Pool, Population, Seed, Simulation};
 
 use crate::{
-    Background, Backgrounds, Groupings, ModelRef, ModelTable, PopulationSource, Share, assign,
+    Background, Backgrounds, Groupings, ModelRef, ModelTable, PopulationError, PopulationSource,
+    Share, assign,
 };
 
 const MODELS: Purpose = Purpose::new("models");
@@ -22,6 +23,42 @@ pub struct Cast {
     pub backgrounds: Vec<(String, String, Share)>,
     /// Who knows every agent, where there are more than shares to say.
     pub population: Option<Arc<dyn PopulationSource>>,
+}
+
+impl Cast {
+    /// An attribute of every agent of the population as a number: `model`, `background`, or a way in which the
+    /// population groups its people; nothing where there is no such attribute.
+    ///
+    /// # Errors
+    /// When the people cannot be made or read.
+    pub fn attribute(
+        &self,
+        name: &str,
+        population: u64,
+        seed: u64,
+        pool: &Pool,
+    ) -> Result<Option<Vec<u16>>, PopulationError> {
+        let range = AgentRange::all(population);
+        let part = self.population.as_ref().map(|source| source.part(range, pool)).transpose()?;
+        let part = part.unwrap_or_default();
+        let drawn = |shares: Vec<Share>, purpose| {
+            let part = assign(&shares, population, seed, purpose);
+            range.agents().map(|agent| part(agent) as u16).collect()
+        };
+        let models = || self.models.iter().map(|(_, share)| *share).collect();
+        let backgrounds = || self.backgrounds.iter().map(|(_, _, share)| *share).collect();
+        Ok(match (name, part.models) {
+            ("model", Some(models)) => Some(models.into_iter().map(|model| model.0).collect()),
+            ("model", None) => Some(drawn(models(), MODELS)),
+            ("background", _) if !self.backgrounds.is_empty() => {
+                Some(drawn(backgrounds(), BACKGROUNDS))
+            }
+            _ => {
+                let grouping = part.groupings.into_iter().find(|grouping| grouping.by == name);
+                grouping.map(|grouping| grouping.codes)
+            }
+        })
+    }
 }
 
 /// Populating, as an extension of the simulation.
@@ -120,7 +157,7 @@ mod tests {
     use throng_engine::SimulationSettings;
 
     use super::*;
-    use crate::{Grouping, PopulationError, PopulationPart};
+    use crate::{Grouping, PopulationPart};
 
     /// Agents by their number: odd ones have the second model, and three groups follow each other.
     #[derive(Debug)]

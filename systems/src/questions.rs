@@ -11,6 +11,7 @@ use throng_engine::{
     Simulation,
 };
 use throng_llm_bridge as bridge;
+use throng_llm_bridge::exchange::Before;
 
 use crate::exchange::PolicySystems;
 use crate::{Cause, ModelRef, Reply};
@@ -77,6 +78,10 @@ pub enum QuestionError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SharedText(bridge::prompt::TextId);
 
+/// A whole prompt that many agents share; good until the questions are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedPrompt(bridge::PromptId);
+
 impl BridgeHandle {
     /// A handle on a bridge; `places` says for each model of the run where the bridge has it.
     pub fn new(responder: Arc<dyn bridge::Responder>, places: Vec<Option<u16>>) -> Self {
@@ -122,15 +127,34 @@ impl<A: Answer> Questions<A> {
         system: SharedText,
         user: &str,
     ) -> Result<(), QuestionError> {
-        let Some(Some(place)) = self.places.get(usize::from(model.0)).copied() else {
-            return Ok(());
-        };
+        if self.in_words(model) {
+            let prompt = self.prompt(system, user)?;
+            self.put(agent, model, prompt);
+        }
+        Ok(())
+    }
+
+    /// A prompt that may be put to many agents, so that its text is made and looked up once.
+    ///
+    /// # Errors
+    /// When a round has too many distinct prompts.
+    pub fn prompt(
+        &mut self,
+        system: SharedText,
+        user: &str,
+    ) -> Result<SharedPrompt, QuestionError> {
         let user = self.prompts.text(user).map_err(|_| QuestionError::TooMany)?;
         let messages: [(bridge::Role, &[_]); 2] =
             [(bridge::Role::System, &[system.0]), (bridge::Role::User, &[user])];
         let prompt = self.prompts.prompt(&messages).map_err(|_| QuestionError::TooMany)?;
-        self.asks.push(bridge::Ask { agent: agent.0.into(), prompt, model: place, answer: 0 });
-        Ok(())
+        Ok(SharedPrompt(prompt))
+    }
+
+    /// Asks an agent with a prompt of this exchange. A question to a policy is dropped: it does not read.
+    pub fn put(&mut self, agent: AgentId, model: ModelRef, SharedPrompt(prompt): SharedPrompt) {
+        if let Some(Some(place)) = self.places.get(usize::from(model.0)).copied() {
+            self.asks.push(bridge::Ask { agent: agent.0.into(), prompt, model: place, answer: 0 });
+        }
     }
 
     /// Questions written so far.
@@ -232,6 +256,7 @@ impl<A: Answer> Questions<A> {
             deadline: None,
             failed_max: handle.failed_max,
             ranks_before: BTreeMap::new(),
+            apart: None,
         };
         if mesh.size() > 1 {
             batch.ranks_before = ranks_before(&batch, mesh, handle)?;
@@ -290,23 +315,25 @@ fn ranks_before(
     batch: &bridge::Batch,
     mesh: &Mesh,
     handle: &BridgeHandle,
-) -> Result<BTreeMap<bridge::CohortKey, u64>, QuestionError> {
+) -> Result<BTreeMap<bridge::CohortKey, Before>, QuestionError> {
     let sizes = bridge::exchange::cohort_sizes(batch, handle.responder.config())
         .map_err(bridge::ExchangeError::from)?;
-    let plain = sizes.iter().map(|(key, count)| {
+    let plain = sizes.iter().map(|(key, part)| {
         let bridge::CohortKey { prompt, model, parameters } = key;
-        ((prompt.0, model.0, parameters.0), *count)
+        ((prompt.0, model.0, parameters.0), (part.count, part.first))
     });
     let all = mesh.gather(plain.collect::<Vec<_>>())?;
-    let mut before = BTreeMap::new();
-    for ((prompt, model, parameters), count) in all.into_iter().take(mesh.rank()).flatten() {
+    let mut before: BTreeMap<bridge::CohortKey, Before> = BTreeMap::new();
+    for ((prompt, model, parameters), (count, first)) in all.into_iter().take(mesh.rank()).flatten()
+    {
         let digest = bridge::digest::Digest;
         let key = bridge::CohortKey {
             prompt: digest(prompt),
             model: digest(model),
             parameters: digest(parameters),
         };
-        *before.entry(key).or_default() += count;
+        let part = Before { count, first };
+        before.entry(key).and_modify(|before| before.join(part)).or_insert(part);
     }
     Ok(before)
 }

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 use throng_engine::{AgentId, Simulation};
 
+use crate::network::Graph;
 use crate::{ModelRef, Policies, TemplateError};
 
 /// A setting that has the right type and still makes no sense.
@@ -46,8 +47,16 @@ impl std::error::Error for Problem {}
 
 /// The settings of a scenario: a table of the configuration, with defaults for all that it leaves out.
 pub trait Settings: Resource + DeserializeOwned + Serialize + JsonSchema + Default + Clone {
-    /// Everything that is wrong with these settings.
+    /// Everything that is wrong with these settings, besides their networks.
     fn problems(&self) -> Vec<Problem>;
+    /// Everything that makes no sense for a population of this size, besides their networks.
+    fn problems_among(&self, _agents: u64) -> Vec<Problem> {
+        Vec::new()
+    }
+    /// The networks among the settings, by their keys; they are checked and their files read with the settings.
+    fn networks(&self) -> Vec<(&'static str, &Graph)> {
+        Vec::new()
+    }
 }
 
 /// Why a table is not the settings of a scenario.
@@ -118,6 +127,10 @@ type Read = fn(toml::Table, &[PolicyChoice]) -> Result<Prepared, SettingsError>;
 pub struct Prepared {
     /// All settings with their values, defaults included.
     pub resolved: toml::Table,
+    /// The networks among them, by their keys.
+    pub networks: Vec<(&'static str, Graph)>,
+    /// Everything that makes no sense for a population of this size.
+    pub problems_among: Box<dyn Fn(u64) -> Vec<Problem> + Send + Sync>,
     /// Puts the settings into a simulation.
     pub insert: Box<dyn Fn(&mut Simulation) + Send + Sync>,
 }
@@ -226,6 +239,9 @@ fn read<S: Settings, P: PolicySet>(
         SettingsError::Type { key, message: error.into_inner().message().to_owned() }
     })?;
     let mut problems = settings.problems();
+    let networks = settings.networks();
+    let wrong = networks.iter().filter_map(|(key, graph)| Some(graph.problem()?.within(key)));
+    problems.extend(wrong);
     let mut entries = Vec::new();
     for choice in choices {
         match P::parse(&choice.policy, &choice.parameters) {
@@ -238,11 +254,17 @@ fn read<S: Settings, P: PolicySet>(
     }
     let resolved = toml::Table::try_from(&settings)
         .map_err(|error| SettingsError::Type { key: String::new(), message: error.to_string() })?;
+    let networks: Vec<_> = networks.into_iter().map(|(key, graph)| (key, graph.clone())).collect();
+    let (sized, graphs) = (settings.clone(), networks.clone());
+    let problems_among = Box::new(move |agents| {
+        let of = |(key, graph): &(&str, Graph)| Some(graph.problem_among(agents)?.within(key));
+        sized.problems_among(agents).into_iter().chain(graphs.iter().filter_map(of)).collect()
+    });
     let insert = Box::new(move |sim: &mut Simulation| {
         sim.insert_resource(settings.clone());
         sim.insert_resource(Policies { entries: entries.clone() });
     });
-    Ok(Prepared { resolved, insert })
+    Ok(Prepared { resolved, networks, problems_among, insert })
 }
 
 impl fmt::Debug for Scenario {

@@ -10,14 +10,16 @@ use throng_engine::{
 /// The seed of the runs that are compared.
 const SEED: u64 = 7;
 
-/// How a population is cut into worlds (at multiples of a block), threads per world, and the spawn order.
-const WAYS: [(&[u64], usize, bool); 6] = [
-    (&[], 1, false),
+/// How a population is cut into worlds (at multiples of a block), threads per world, and the spawn order:
+/// one, two and four worlds, one, two and seven threads, and both orders.
+const WAYS: [(&[u64], usize, bool); 7] = [
+    (&[], 1, true),
     (&[], 2, true),
     (&[], 7, false),
     (&[1], 1, true),
-    (&[2], 2, false),
-    (&[1, 2], 1, false),
+    (&[2], 7, false),
+    (&[1, 2, 3], 1, true),
+    (&[1, 2, 3], 2, false),
 ];
 
 /// What a round left behind, whatever worlds played it.
@@ -25,6 +27,8 @@ const WAYS: [(&[u64], usize, bool); 6] = [
 pub struct Outcome {
     /// The digest of all agents' recorded columns.
     pub digest: Digest,
+    /// The recorded columns of all agents.
+    pub agents: Table,
     /// The summary, on which all worlds agree.
     pub summary: Table,
     /// The further tables, the worlds' rows in rank order.
@@ -34,13 +38,13 @@ pub struct Outcome {
 /// Plays `rounds` rounds of what `build` registers in many ways and returns what each round left behind.
 ///
 /// # Panics
-/// If two ways differ, or the population has fewer than two blocks of agents and one more agent.
+/// If two ways differ, or the population has fewer than three blocks of agents and one more agent.
 pub fn same_everywhere(
     population: u64,
     rounds: usize,
     build: impl Fn(&mut Simulation) + Sync,
 ) -> Vec<Outcome> {
-    assert!(population > 2 * BLOCK as u64, "too few agents to be cut into three worlds");
+    assert!(population > 3 * BLOCK as u64, "too few agents to be cut into four worlds");
     let mut expected = None;
     for (cuts, threads, spawn_backwards) in WAYS {
         let outcomes = played(population, rounds, &build, cuts, threads, spawn_backwards);
@@ -94,12 +98,13 @@ fn joined(parts: Vec<RoundRecord>) -> Outcome {
     let digest = state_digest(parts.iter().flat_map(|part| &part.blocks));
     let mut parts = parts.into_iter();
     let first = parts.next().expect("there is a world");
-    let (summary, mut tables) = (first.summary, first.tables);
+    let (summary, mut agents, mut tables) = (first.summary, first.agents, first.tables);
     for part in parts {
+        agents.append(part.agents);
         assert!(part.summary == summary, "the worlds disagree: {:#?} {summary:#?}", part.summary);
         for ((_, table), (_, more)) in tables.iter_mut().zip(part.tables) {
             table.append(more);
         }
     }
-    Outcome { digest, summary, tables }
+    Outcome { digest, agents, summary, tables }
 }

@@ -1,5 +1,6 @@
 //! Playing a run: what it takes, what it tells while it goes, and how it ends.
 
+mod accounts;
 mod again;
 mod columns;
 mod hosts;
@@ -30,6 +31,7 @@ pub use again::{replay, resume};
 pub use hosts::play_on_hosts;
 pub use rounds::play;
 pub use store::JournalStore;
+pub(crate) use way::{Sentry, knock};
 
 /// Everything that a run is made of.
 #[derive(Debug)]
@@ -139,7 +141,7 @@ pub struct Live {
 }
 
 impl Live {
-    fn new(bridge: Arc<Bridge>, asks: u64) -> Self {
+    pub(crate) fn new(bridge: Arc<Bridge>, asks: u64) -> Self {
         Self { bridge, asks }
     }
 

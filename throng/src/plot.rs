@@ -9,6 +9,7 @@ mod svg;
 mod terminal;
 
 pub(crate) use margins::{Margin, margin};
+pub(crate) use svg::escaped;
 pub(crate) use terminal::bars;
 
 use axis::Axis;

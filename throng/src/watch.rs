@@ -6,6 +6,7 @@ mod pictures;
 mod terminal;
 
 pub(crate) use json::{JsonLines, SCHEMA};
+pub(crate) use live::AskingBar;
 pub(crate) use pictures::{Pictures, draw_run};
 pub(crate) use terminal::{Terminal, final_histogram};
 

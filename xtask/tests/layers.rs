@@ -33,7 +33,14 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     (
         "throng-benches",
-        &["throng", "throng-data", "throng-engine", "throng-scenarios", "throng-systems"],
+        &[
+            "throng",
+            "throng-data",
+            "throng-engine",
+            "throng-population",
+            "throng-scenarios",
+            "throng-systems",
+        ],
     ),
     ("xtask", &[]),
 ];

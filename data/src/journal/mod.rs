@@ -25,6 +25,7 @@ use self::disk::{Disk, RealDisk};
 use self::index::{Place, Segment};
 use self::scan::{Found, read_choice};
 use crate::error::{Error, Result};
+use crate::lock::RunLock;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -60,6 +61,8 @@ pub struct Journal {
     /// `None` once finished.
     queue: Option<SyncSender<Command>>,
     thread: Option<JoinHandle<Outcome>>,
+    /// Held by a journal that belongs to no run; a run has a lock of its own.
+    lock: Option<RunLock>,
 }
 
 enum Command {
@@ -101,7 +104,20 @@ impl Journal {
             .map_err(|error| Error::io("start the writer of", folder, error))?;
         let folder = folder.to_owned();
         let (queue, thread) = (Some(queue), Some(thread));
-        Ok((Self { folder, disk, index, incarnation, queue, thread }, cuts))
+        Ok((Self { folder, disk, index, incarnation, queue, thread, lock: None }, cuts))
+    }
+
+    /// Opens a journal that belongs to no run, in a folder that is made where there is none; nobody else can
+    /// open it so until it is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] where another process has it open, and as [`Journal::open`].
+    pub fn open_alone(folder: &Path) -> Result<(Self, Vec<Cut>)> {
+        std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
+        let lock = RunLock::take(folder)?;
+        let (mut journal, cuts) = Self::open(folder, None, Opening::Alone)?;
+        journal.lock = Some(lock);
+        Ok((journal, cuts))
     }
 
     /// Takes a record; calls `done` once, from another thread, when it is durable or never will be.

@@ -1,11 +1,12 @@
 //! Proves a run whole, or says exactly what is not: files, records, accounts and reductions.
 
 mod files;
+mod kept;
 mod reductions;
 mod rounds;
 
 use crate::commit::{CommitRecord, committed_rounds, read_commit};
-use crate::digest::sha256_file;
+use crate::digest::sha256_of_config;
 use crate::layout::{CONFIG, MANIFEST, commit_path};
 use crate::manifest::{CommitSummary, Manifest, RunStatus};
 use crate::run_read::RunDir;
@@ -66,7 +67,7 @@ pub enum Check {
     Rows,
     /// A file decodes to what the schema says.
     Decode,
-    /// Agents ascend by one from 0 on, through all shards.
+    /// Agents ascend by one from 0 on, through all shards; rows about agents name some of these, in order.
     Agents,
     /// Answered + failed + not asked = agents, on record and in the table.
     Accounting,
@@ -128,12 +129,14 @@ fn read_manifest(run: &RunDir, report: &mut Report) -> Option<Manifest> {
         .manifest()
         .inspect_err(|error| report.add(MANIFEST, Check::Manifest, "a manifest", error))
         .ok()?;
-    match sha256_file(&run.path().join(CONFIG)) {
+    match std::fs::read(run.path().join(CONFIG)) {
         Err(error) => report.add(CONFIG, Check::Config, "the configuration", error),
-        Ok((digest, _)) if digest != manifest.config_sha256 => {
-            report.add(CONFIG, Check::Config, &manifest.config_sha256, digest);
+        Ok(text) => {
+            let digest = sha256_of_config(&text);
+            if digest != manifest.config_sha256 {
+                report.add(CONFIG, Check::Config, &manifest.config_sha256, digest);
+            }
         }
-        Ok(_) => {}
     }
     Some(manifest)
 }

@@ -199,6 +199,10 @@ impl RowCheck<'_> {
 
     fn count(&self, name: &str, expected: u64, report: &mut Report) {
         let Some(column) = self.rounds.column(name) else { return };
+        // Everyone is always counted; a scenario need not count its groups.
+        if !column.is_valid(self.row) && group_of(self.rounds, self.row).0 != WHOLE_POPULATION {
+            return;
+        }
         let found = column.values.integer(self.row).filter(|_| column.is_valid(self.row));
         if found.and_then(|found| u64::try_from(found).ok()) != Some(expected) {
             let found = found.map_or("no integer".to_owned(), |found| found.to_string());

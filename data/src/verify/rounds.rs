@@ -1,17 +1,24 @@
 //! The contents of rounds: agents in order, accounts that add up, reductions that follow.
 
+use super::kept::{EXCHANGES, check_exchanges, check_rows};
 use super::reductions::{attributes, check_reductions};
 use super::{Check, Report, relative};
 use crate::commit::CommitRecord;
 use crate::layout::{AGENTS, DataFile, PEOPLE, ROUNDS, commit_path};
 use crate::manifest::Manifest;
 use crate::read::{Projection, read_files};
-use crate::rules::{AGENT, STATUS, accounts_of};
+use crate::rules::{AGENT, ROUND, STATUS, accounts_of};
 use crate::run_read::{RunDir, files_of};
 use crate::schema::Schemas;
 use crate::table::Table;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+
+/// Tables with checks of their own.
+const OWN: [&str; 3] = [AGENTS, PEOPLE, ROUNDS];
+
+/// What is looked at in the rows of further tables.
+const ROW_COLUMNS: [&str; 3] = [AGENT, "from", ROUND];
 
 /// Looks into the files that are whole.
 pub(super) fn check_rounds(
@@ -38,6 +45,7 @@ pub(super) fn check_rounds(
         }
         if record.round > 0 {
             check_round(&reader, manifest, record, people.as_ref(), report);
+            check_further(&reader, record, report);
         } else if let Some(people) = &people {
             check_agents(&file_name(record, PEOPLE), people, record, report);
         }
@@ -75,6 +83,26 @@ fn check_round(
     if let Some(rounds) = rounds {
         let name = file_name(record, ROUNDS);
         check_reductions(&name, &rounds, &agents, people, answer, report);
+    }
+}
+
+/// The tables of a round that a scenario keeps besides.
+fn check_further(reader: &Reader<'_>, record: &CommitRecord, report: &mut Report) {
+    let tables = record.files.iter().filter_map(|file| Some(DataFile::parse(&file.path)?.table));
+    let further: BTreeSet<String> = tables.filter(|table| !OWN.contains(&table.as_str())).collect();
+    for table in further {
+        let columns: Vec<&str> =
+            ROW_COLUMNS.iter().copied().filter(|column| reader.has(&table, column)).collect();
+        let columns = (table != EXCHANGES).then_some(columns.as_slice());
+        if columns.is_some_and(<[_]>::is_empty) {
+            continue;
+        }
+        let Some(rows) = reader.read(record, &table, columns, report) else { continue };
+        let name = file_name(record, &table);
+        if table == EXCHANGES {
+            check_exchanges(&name, &rows, record, report);
+        }
+        check_rows(&name, &rows, record, report);
     }
 }
 

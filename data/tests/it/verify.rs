@@ -270,3 +270,77 @@ fn a_run_in_progress_is_not_accused() {
         [("agents/round-000001.s01.parquet".to_owned(), Check::Unknown)]
     );
 }
+
+/// A round with a row for each of two exchanges, and letters between agents.
+fn further(round: u32, edit: fn(&mut [Values; 4], &mut [Values; 2])) -> RoundOutput {
+    let mut output = output(round);
+    let accounting = &output.accounting;
+    let (failed, answered) = (accounting.failed_total() as i64, accounting.answered as i64);
+    let all = AGENTS as i64;
+    let mut exchanges = [
+        Values::I32(vec![0, 1]),
+        Values::I64(vec![answered, 3]),
+        Values::I64(vec![failed, 0]),
+        Values::I64(vec![accounting.not_asked as i64, all - 3]),
+    ];
+    let mut letters = [Values::I64(vec![1, 1, 5]), Values::I64(vec![2, 7, 0])];
+    edit(&mut exchanges, &mut letters);
+    let [number, answered, failed, not_asked] = exchanges;
+    let column = |name: &str, values| Column::new(name, "What it says.", values);
+    let rounds = |rows| Values::I32Repeat { value: round as i32, rows };
+    let columns = vec![
+        column("round", rounds(2)),
+        column("exchange", number),
+        column("n", Values::I64(vec![all, all])),
+        column("answered", answered),
+        column("not_asked", not_asked),
+        column("failed", failed.clone()),
+        column("failed_timeout", failed),
+    ];
+    output.tables.push(Table::new("exchanges", columns).unwrap());
+    let [agent, from] = letters;
+    let columns = vec![column("round", rounds(3)), column("agent", agent), column("from", from)];
+    output.tables.push(Table::new("letters", columns).unwrap());
+    output
+}
+
+#[test]
+fn exchanges_add_up_and_letters_are_between_agents_of_the_run() {
+    type Edit = fn(&mut [Values; 4], &mut [Values; 2]);
+    let cases: [(Edit, Option<(&str, Check)>); 6] = [
+        (|_, _| (), None),
+        (
+            |exchanges, _| exchanges[0] = Values::I32(vec![0, 2]),
+            Some(("exchanges", Check::Listing)),
+        ),
+        (
+            |exchanges, _| exchanges[1] = Values::I64(vec![0, 3]),
+            Some(("exchanges", Check::Accounting)),
+        ),
+        (
+            |exchanges, _| {
+                exchanges[1] = Values::I64(vec![900, 3]);
+                exchanges[2] = Values::I64(vec![0, 0]);
+                exchanges[3] = Values::I64(vec![100, 997]);
+            },
+            Some(("exchanges", Check::Accounting)),
+        ),
+        (|_, letters| letters[0] = Values::I64(vec![5, 1, 1]), Some(("letters", Check::Agents))),
+        (
+            |_, letters| letters[1] = Values::I64(vec![2, 1_000, 0]),
+            Some(("letters", Check::Agents)),
+        ),
+    ];
+    for (edit, expected) in cases {
+        let out = tempfile::tempdir().unwrap();
+        let mut run = new_run(out.path(), "r");
+        run.commit(output(0)).unwrap();
+        run.commit(further(1, edit)).unwrap();
+        run.set_status(RunStatus::Done).unwrap();
+        let expected: Vec<_> = expected
+            .map(|(table, check)| (format!("{table}/round-000001.s00.parquet"), check))
+            .into_iter()
+            .collect();
+        assert_eq!(checks(run.path()), expected);
+    }
+}

@@ -7,7 +7,7 @@ use crate::exchange::Stop;
 use crate::limits::STORE_PENDING_MAX;
 use crate::reply::Cause;
 use crate::wire::http::CHAT;
-use crate::wire::request;
+use crate::wire::request::{self, Again};
 use crate::wire::transport::{Address, LinkError, Transport};
 use futures_util::FutureExt as _;
 use futures_util::future::{AbortHandle, Abortable};
@@ -173,10 +173,13 @@ impl<T: Transport> Engine<T> {
             + model.tokens_per_choice * f64::from(work.span.length);
         let state = &mut model.endpoints[endpoint];
         let key = prepared.keys[work.span.cohort as usize].parameters.short();
-        let head = state.head(key, &model.config, prepared.spec(work.span.cohort));
+        let config = &model.config;
+        let head = state.head(key, prepared.spec(work.span.cohort), || prepared.model(config));
+        let begun = prepared.spec(work.span.cohort).begun().filter(|begun| !begun.is_empty());
+        let begun = begun.map(Again::begun);
+        let again = begun.as_ref().or(work.again.as_deref());
         let seed = state.takes_seeds().then(|| prepared.seed(work.span.cohort, work.span.start));
-        let body =
-            request::body(&head, work.span.length, seed, prompts, prompt, work.again.as_deref());
+        let body = request::body(&head, work.span.length, seed, prompts, prompt, again);
         state.sent(tokens, now);
         model.in_flight += 1;
         exchange.totals.requests += 1;

@@ -11,6 +11,7 @@ use crate::quirk::{Quirks, Seeds};
 use crate::quota::Quota;
 use crate::wire::request;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,11 +129,15 @@ impl Endpoint {
     }
 
     /// The shared part of bodies for the answer type `spec`, whose digest is `key`.
-    pub(super) fn head(&mut self, key: u64, model: &ModelConfig, spec: &AnswerSpec) -> Arc<str> {
+    pub(super) fn head<'m>(
+        &mut self,
+        key: u64,
+        spec: &AnswerSpec,
+        model: impl FnOnce() -> Cow<'m, ModelConfig>,
+    ) -> Arc<str> {
         let quirks = &self.quirks;
-        Arc::clone(
-            self.heads.entry(key).or_insert_with(|| request::head(model, quirks, spec).into()),
-        )
+        let write = || request::head(&model(), quirks, spec).into();
+        Arc::clone(self.heads.entry(key).or_insert_with(write))
     }
 
     /// Notes that a request of so many estimated tokens is sent.
@@ -215,8 +220,11 @@ impl Endpoint {
         }
     }
 
-    /// Pauses it as its `Retry-After` asks, within bounds.
+    /// Pauses it as its `Retry-After` asks, within bounds; a stray refusal concerns its own request alone.
     pub(super) fn pause(&mut self, wait: Duration, now: Instant) {
+        if !self.limit.is_strained() {
+            return;
+        }
         let until = now + wait.min(RETRY_AFTER_MAX);
         self.paused_until = self.paused_until.max(Some(until));
     }
@@ -272,6 +280,10 @@ mod tests {
         let now = Instant::now();
         let mut paused = endpoint(|_| ());
         assert!(paused.has_room(1.0, now));
+        paused.failed(true, now);
+        paused.pause(Duration::from_hours(1), now);
+        assert!(paused.has_room(1.0, now), "one refusal is a stray");
+        paused.failed(true, now);
         paused.pause(Duration::from_hours(1), now);
         assert!(!paused.has_room(1.0, now));
         assert_eq!(paused.wakes(1.0, now), Some(now + RETRY_AFTER_MAX));

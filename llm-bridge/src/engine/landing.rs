@@ -2,14 +2,15 @@
 
 use super::work::{Span, Work};
 use super::{Arrival, Engine, Flight, Leg};
-use crate::answer::Answer;
+use crate::answer::{Answer, AnswerSpec};
 use crate::cohort::runs;
+use crate::limits::RETRY_AFTER_MAX;
 use crate::money::{Money, Usage};
 use crate::parse::{Invalid, parse};
 use crate::reply::Cause;
 use crate::retry::{Verdict, backoff, verdict};
 use crate::store::{Ack, Finish, Record};
-use crate::wire::response::{Decoded, decode, error_words};
+use crate::wire::response::{Decoded, chances, decode, error_words};
 use crate::wire::transport::{Landed, LinkError, Transport};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -92,7 +93,12 @@ impl<T: Transport> Engine<T> {
 
     fn on_reply(&mut self, id: u64, flight: Flight, leg: &Leg, landed: Landed, now: Instant) {
         let wanted = flight.work.span.length;
-        match decode(&landed.body, wanted) {
+        let exchange = &self.exchanges[&flight.work.span.exchange];
+        let decoded = match exchange.prepared.spec(flight.work.span.cohort) {
+            AnswerSpec::Chances { .. } => chances(&landed.body),
+            _ => decode(&landed.body, wanted),
+        };
+        match decoded {
             Err(error) => {
                 self.endpoint(flight.model, leg.endpoint).failed(false, now);
                 self.on_failure(id, flight, leg.endpoint, Cause::Invalid, error.to_string(), now);
@@ -203,10 +209,11 @@ impl<T: Transport> Engine<T> {
         let endpoint = self.endpoint(flight.model, leg.endpoint);
         match verdict {
             Verdict::Busy => {
+                endpoint.failed(true, now);
                 if let Some(wait) = landed.retry_after {
                     endpoint.pause(wait, now);
+                    flight.work.rest = wait.min(RETRY_AFTER_MAX);
                 }
-                endpoint.failed(true, now);
                 flight.work.refusals = flight.work.refusals.saturating_add(u8::from(status == 503));
             }
             Verdict::Broken => {
@@ -343,7 +350,7 @@ impl<T: Transport> Engine<T> {
         let patience = &state.config.patience;
         let spent = work.tries >= patience.attempts_max
             || work.server_errors >= patience.attempts_on_500_max;
-        let at = now + backoff(id, work.tries);
+        let at = now + backoff(id, work.tries).max(std::mem::take(&mut work.rest));
         if spent || at >= work.deadline {
             let (cause, words) = work.last.clone().expect("it was set above");
             return self.fail(work, cause, &words);
@@ -364,11 +371,7 @@ impl<T: Transport> Engine<T> {
 }
 
 /// The answer in a completion, or what is wrong with it.
-pub(crate) fn read(
-    spec: &crate::answer::AnswerSpec,
-    text: &str,
-    finish: Finish,
-) -> Result<Answer, Invalid> {
+pub(crate) fn read(spec: &AnswerSpec, text: &str, finish: Finish) -> Result<Answer, Invalid> {
     match finish {
         Finish::Stop => parse(spec, text),
         Finish::Length => Err(Invalid::CutOff),

@@ -4,6 +4,7 @@ use crate::limits::DEATHS_MAX;
 use crate::money::{Money, Usage};
 use crate::reply::Cause;
 use crate::wire::request::Again;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Members of a cohort that were never asked, in the queue of their model.
@@ -34,6 +35,8 @@ pub(super) struct Work {
     /// The endpoint that failed it last; another one is preferred.
     pub shun: Option<u16>,
     pub deadline: Instant,
+    /// Least time before it is sent again, as the server asked.
+    pub rest: Duration,
     /// How it failed last.
     pub last: Option<(Cause, String)>,
     /// Connections lost under it: the endpoint, and how often that had died before.
@@ -54,6 +57,7 @@ impl Work {
             avoid: 0,
             shun: None,
             deadline,
+            rest: Duration::ZERO,
             last: None,
             losses: Vec::new(),
             deaths: 0,
@@ -77,6 +81,7 @@ impl Work {
             avoid: self.avoid,
             shun: self.shun,
             deadline: self.deadline,
+            rest: self.rest,
             last: self.last.clone(),
             losses: self.losses.clone(),
             deaths: self.deaths,

@@ -7,6 +7,7 @@ use crate::mock::options::{MockOptions, Policy};
 use crate::mock::sample::{Sampler, next_characters, options, weights};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// A chat or text completion as asked for.
@@ -126,7 +127,8 @@ impl Request {
             finish: "stop",
             logprobs: Vec::new(),
         };
-        let sampler = Sampler::new(schema, policy, begun);
+        let facts = self.facts();
+        let sampler = Sampler::new(schema, policy, begun).knowing(&facts);
         for place in 0..count {
             let bits = match (policy, self.seed) {
                 (Policy::ByPrompt, _) => mix(prompt),
@@ -142,6 +144,13 @@ impl Request {
             drawn.push(text, self, schema, policy, begun);
         }
         drawn
+    }
+
+    /// What the questions say in lines like `- age: 42`, the last one of a name: a field of that name has it.
+    fn facts(&self) -> BTreeMap<&str, &str> {
+        let asked = self.messages.iter().filter(|said| said.role == "user");
+        let lines = asked.flat_map(|said| said.content.lines());
+        lines.filter_map(|line| line.strip_prefix("- ")?.split_once(": ")).collect()
     }
 
     /// The beginning of the reply that is to be continued.

@@ -4,6 +4,7 @@ use crate::digest::{Digest, mix, unit};
 use crate::limits::OPTIONS_MAX;
 use crate::mock::options::Policy;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Levels of a schema that are followed.
@@ -16,7 +17,11 @@ pub struct Sampler<'a> {
     policy: &'a Policy,
     options: Vec<String>,
     weights: Vec<f64>,
+    facts: Facts<'a>,
 }
+
+/// Values by the names of fields.
+type Facts<'a> = BTreeMap<&'a str, &'a str>;
 
 impl<'a> Sampler<'a> {
     /// A sampler of texts that begin with `begun`, where a closed schema allows that.
@@ -26,7 +31,13 @@ impl<'a> Sampler<'a> {
             options.retain(|option| option.starts_with(begun));
         }
         let weights = weights(&options, policy);
-        Self { schema, policy, options, weights }
+        Self { schema, policy, options, weights, facts: Facts::new() }
+    }
+
+    /// Gives the fields of an object that have such names these values, where its schema allows them.
+    #[must_use]
+    pub fn knowing(self, facts: &Facts<'a>) -> Self {
+        Self { facts: facts.clone(), ..self }
     }
 
     /// The text at `bits`.
@@ -39,7 +50,7 @@ impl<'a> Sampler<'a> {
             }
             (_, Some(schema)) => {
                 let mut text = String::new();
-                value(schema, mix(bits), 0, &mut text);
+                value(schema, &self.facts, mix(bits), 0, &mut text);
                 text
             }
         }
@@ -99,14 +110,14 @@ fn integer_bounds(schema: &Value) -> Option<(i64, i64)> {
     Some((schema["minimum"].as_i64()?, schema["maximum"].as_i64()?))
 }
 
-fn value(schema: &Value, bits: u64, depth: usize, text: &mut String) {
+fn value(schema: &Value, facts: &Facts<'_>, bits: u64, depth: usize, text: &mut String) {
     let written = if let Some(options) = options(schema) {
         text.push_str(&options[(bits % options.len() as u64) as usize]);
         Ok(())
     } else {
         match schema["type"].as_str() {
             Some("object") if depth < DEPTH_MAX => {
-                object(schema, bits, depth, text);
+                object(schema, facts, bits, depth, text);
                 Ok(())
             }
             Some("number") => {
@@ -132,18 +143,51 @@ fn value(schema: &Value, bits: u64, depth: usize, text: &mut String) {
     written.expect("a string takes it");
 }
 
-fn object(schema: &Value, bits: u64, depth: usize, text: &mut String) {
-    text.push('{');
+/// The fields of an object in the order in which the schema demands them, as servers write them; a JSON tree has no
+/// order of its own.
+fn fields(schema: &Value) -> Vec<(&String, &Value)> {
     let properties = schema["properties"].as_object();
-    for (place, (name, part)) in properties.into_iter().flatten().enumerate() {
+    let mut fields: Vec<(&String, &Value)> = properties.into_iter().flatten().collect();
+    let demanded = schema["required"].as_array();
+    let place = |name: &String| demanded.and_then(|names| names.iter().position(|one| one == name));
+    fields.sort_by_key(|(name, _)| place(name).unwrap_or(usize::MAX));
+    fields
+}
+
+fn object(schema: &Value, facts: &Facts<'_>, bits: u64, depth: usize, text: &mut String) {
+    text.push('{');
+    for (place, (name, part)) in fields(schema).into_iter().enumerate() {
         if place > 0 {
             text.push(',');
         }
         text.push_str(&crate::constraint::quoted(name));
         text.push(':');
-        value(part, mix(bits ^ place as u64), depth + 1, text);
+        match facts.get(name.as_str()).and_then(|fact| told(part, fact)) {
+            Some(fact) => text.push_str(&fact),
+            None => value(part, facts, mix(bits ^ place as u64), depth + 1, text),
+        }
     }
     text.push('}');
+}
+
+/// A fact as a value of this schema, if it is one.
+fn told(schema: &Value, fact: &str) -> Option<String> {
+    let quoted = crate::constraint::quoted(fact);
+    if let Some(options) = schema["enum"].as_array() {
+        return options.iter().any(|option| *option == fact).then_some(quoted);
+    }
+    match schema["type"].as_str()? {
+        "string" => {
+            let most = schema["maxLength"].as_u64().unwrap_or(u64::MAX);
+            (!fact.is_empty() && fact.chars().count() as u64 <= most).then_some(quoted)
+        }
+        "integer" => {
+            let number: i64 = fact.parse().ok()?;
+            let (low, high) = integer_bounds(schema).unwrap_or((i64::MIN, i64::MAX));
+            (low..=high).contains(&number).then(|| number.to_string())
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -172,6 +216,45 @@ mod tests {
                 prop_assert!(read.is_ok(), "{}: {} {:?}", spec, text, read);
             }
         }
+    }
+
+    #[test]
+    fn fields_stand_in_the_order_of_the_schema() {
+        let spec = AnswerSpec::reasoned(AnswerSpec::Integer { min: 0, max: 9 }, "answer", 20);
+        let schema: Value = serde_json::from_str(&schema(&spec, false)).unwrap();
+        let text = Sampler::new(Some(&schema), &Policy::Uniform, "").draw(3);
+        assert!(text.starts_with(r#"{"reasoning":"#), "{text}");
+    }
+
+    #[test]
+    fn fields_have_the_values_that_the_question_gives_where_they_may() {
+        let text = || AnswerSpec::Text { length_max: 9 };
+        let field = |name: &str, answer| crate::answer::Field {
+            name: name.to_owned(),
+            description: String::new(),
+            answer,
+        };
+        let job = AnswerSpec::Choice { options: vec!["clerk".to_owned(), "nurse".to_owned()] };
+        let fields = vec![
+            field("name", text()),
+            field("town", text()),
+            field("age", AnswerSpec::Integer { min: 0, max: 99 }),
+            field("job", job.clone()),
+            field("other", job),
+        ];
+        let schema: Value =
+            serde_json::from_str(&schema(&AnswerSpec::Object { fields }, false)).unwrap();
+        let facts =
+            [("name", "Ada \"K\""), ("town", "far too long"), ("age", "42"), ("job", "nurse")];
+        let facts: Facts<'_> = facts.into_iter().chain([("other", "baker")]).collect();
+        let text = Sampler::new(Some(&schema), &Policy::Uniform, "").knowing(&facts).draw(3);
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (&value["name"], &value["age"], &value["job"]),
+            (&"Ada \"K\"".into(), &42.into(), &"nurse".into())
+        );
+        assert_ne!(value["town"], "far too long");
+        assert_ne!(value["other"], "baker");
     }
 
     #[test]

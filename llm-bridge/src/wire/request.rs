@@ -4,7 +4,7 @@ use crate::answer::AnswerSpec;
 use crate::constraint::{pattern, quoted, schema};
 use crate::model::ModelConfig;
 use crate::prompt::{PromptId, Prompts, Role};
-use crate::quirk::{ConstraintField, Quirks};
+use crate::quirk::{ConstraintField, Continuation, Logprobs, Quirks};
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use std::fmt::{Display, Write as _};
@@ -19,6 +19,11 @@ pub struct Again {
 }
 
 impl Again {
+    /// A reply that began with `said` and is to be gone on with.
+    pub fn begun(said: &str) -> Self {
+        Self { said: said.to_owned(), question: String::new() }
+    }
+
     /// The question after the reply `said`, which is wrong because of `error` where `spec` was wanted.
     pub fn new(said: &str, error: &dyn Display, spec: &AnswerSpec) -> Self {
         let question = format!(
@@ -30,13 +35,24 @@ impl Again {
 
 /// The part of a body that all requests of one model, endpoint and answer type share: an open object.
 pub fn head(model: &ModelConfig, quirks: &Quirks, spec: &AnswerSpec) -> String {
-    let mut head = shared_head(model, quirks);
-    head.push_str(&constraint(quirks, spec));
-    head
+    let AnswerSpec::Chances { of, begun } = spec else {
+        return shared_head(model, quirks, model.max_tokens) + &constraint(quirks, spec);
+    };
+    let masked = quirks.logprobs == Logprobs::PostSampling;
+    let masked = if masked { r#","post_sampling_probs":true"# } else { "" };
+    let flagged = !begun.is_empty() && quirks.continuation == Continuation::Flag;
+    let flags = r#","continue_final_message":true,"add_generation_prompt":false"#;
+    format!(
+        r#"{}{},"logprobs":true,"top_logprobs":{}{masked}{}"#,
+        shared_head(model, quirks, 1),
+        constraint(quirks, of),
+        quirks.top_logprobs_max,
+        if flagged { flags } else { "" }
+    )
 }
 
-/// The shared part without a constraint.
-pub fn shared_head(model: &ModelConfig, quirks: &Quirks) -> String {
+/// The shared part without a constraint, for replies of at most `max_tokens`.
+pub fn shared_head(model: &ModelConfig, quirks: &Quirks, max_tokens: u32) -> String {
     let mut head = format!(
         r#"{{"model":{},"temperature":{},"top_p":{}"#,
         quoted(&model.model),
@@ -44,7 +60,7 @@ pub fn shared_head(model: &ModelConfig, quirks: &Quirks) -> String {
         model.top_p
     );
     let tokens = if quirks.max_completion_tokens { "max_completion_tokens" } else { "max_tokens" };
-    write!(head, r#","{tokens}":{}"#, model.max_tokens).expect("a string takes it");
+    write!(head, r#","{tokens}":{max_tokens}"#).expect("a string takes it");
     for (name, neutral) in [("top_k", "0"), ("min_p", "0")] {
         if quirks.neutral_sampling && !model.extra.contains_key(name) {
             write!(head, r#","{name}":{neutral}"#).expect("a string takes it");
@@ -105,7 +121,10 @@ pub fn body(
     }
     if let Some(again) = again {
         push_message(&mut body, true, Role::Assistant, &again.said);
-        push_message(&mut body, true, Role::User, &again.question);
+        // A reply that has begun is gone on with, and nobody asks for that.
+        if !again.question.is_empty() {
+            push_message(&mut body, true, Role::User, &again.question);
+        }
     }
     body.extend_from_slice(b"]}");
     Bytes::from(body)

@@ -112,6 +112,44 @@ pub fn decode(body: &[u8], wanted: u32) -> Result<Decoded, DecodeError> {
     Ok(decoded)
 }
 
+/// Reads the chances of the first token of a reply: its text is their JSON list, as `AnswerSpec::Chances` has it.
+pub fn chances(body: &[u8]) -> Result<Decoded, DecodeError> {
+    let json = |error: serde_json::Error| DecodeError::Json(error.to_string());
+    let reply: serde_json::Value = serde_json::from_slice(body).map_err(json)?;
+    let first = &reply["choices"][0]["logprobs"]["content"][0];
+    let list =
+        [&first["top_logprobs"], &first["top_probs"]].into_iter().find(|list| list.is_array());
+    let none = || DecodeError::Empty(": no log-probabilities came".to_owned());
+    let listed: Vec<Listed> =
+        serde_json::from_value(list.ok_or_else(none)?.clone()).map_err(json)?;
+    let chances = listed.into_iter().filter_map(|listed| {
+        let chance = listed.prob.or_else(|| listed.logprob.map(libm::exp))?;
+        (0.0..=1.0 + ROUNDING).contains(&chance).then_some((listed.token, chance.min(1.0)))
+    });
+    let chances: Vec<(String, f64)> = chances.collect();
+    if chances.is_empty() {
+        return Err(none());
+    }
+    let text = serde_json::to_string(&chances).map_err(json)?;
+    let usage: Option<Tokens> = serde_json::from_value(reply["usage"].clone()).map_err(json)?;
+    let usage = usage.map(Tokens::usage).unwrap_or_default();
+    Ok(Decoded { choices: vec![(0, text.into(), Finish::Stop)], surplus: 0, usage })
+}
+
+/// How far beyond 1 a sum of rounded chances may lie.
+const ROUNDING: f64 = 1e-6;
+
+/// An alternative for one token; its chance stands as a logarithm or plainly.
+#[derive(Deserialize)]
+struct Listed {
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    logprob: Option<f64>,
+    #[serde(default)]
+    prob: Option<f64>,
+}
+
 /// The words of an error body, shortened; the body itself where it is no JSON.
 pub fn error_words(body: &[u8]) -> String {
     #[derive(Deserialize)]

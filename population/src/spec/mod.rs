@@ -1,6 +1,7 @@
 //! The specification of a population, as its author writes it in TOML.
 
 mod attribute;
+mod generation;
 mod numbers;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::{Error, Result};
 pub use attribute::{Attribute, Bands, Category, Dates, Fixed, Given, PeopleColumn, PersonName};
+pub use generation::{Fields, Generation};
 pub use numbers::{Distribution, Empirical, Lognormal, Normal, Poisson, Uniform};
 
 /// Most attributes of a specification.
@@ -50,6 +52,9 @@ pub struct Spec {
     /// Wordings of the backgrounds; each agent gets one of those that apply to it.
     #[serde(default, rename = "background", skip_serializing_if = "Vec::is_empty")]
     pub backgrounds: Vec<Wording>,
+    /// How a model is asked for backgrounds by `throng population --generate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generate: Option<Generation>,
     /// Pairs of attributes whose joint counts the report shows.
     #[serde(default, rename = "pair", skip_serializing_if = "Vec::is_empty")]
     pub pairs: Vec<[String; 2]>,

@@ -2,14 +2,15 @@
 //!
 //! W. Vickrey, "Counterspeculation, auctions, and competitive sealed tenders", Journal of Finance 16, 1961.
 
+mod house;
 mod policy;
 mod sale;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use throng_systems::prelude::*;
-use throng_systems::{TemplateValue, out_of_range, prompt_of, template_values};
+use throng_systems::{TemplateValue, prompt_of, template_values};
 
+use house::money;
+pub use house::{Form, House, Item};
 pub use policy::{Bid, Bidder, News, Purse};
 pub use sale::Sale;
 
@@ -18,69 +19,10 @@ const QUESTION: &str = include_str!("prompts/question.j2");
 
 const VALUES: Purpose = Purpose::new("auction values");
 
-/// How the winner and the price are found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Form {
-    /// Bids are called out until nobody raises; the last one is paid.
-    #[default]
-    Open,
-    /// The highest sealed bid wins and is paid.
-    FirstPrice,
-    /// The highest sealed bid wins, and the second highest is paid.
-    SecondPrice,
-}
-
-/// The auctions of a run.
-#[derive(Resource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct House {
-    /// How the winner and the price are found.
-    pub form: Form,
-    /// The lowest bid that is taken.
-    pub opening: f64,
-    /// How much an open bid must be above the standing one.
-    pub increment: f64,
-    /// What each bidder owns at the beginning.
-    pub budget: f64,
-    /// Items are worth up to this to a bidder, any value being as likely.
-    pub value_max: f64,
-    /// The largest number of open bids for an item.
-    pub calls_max: u32,
-}
-
-impl Default for House {
-    fn default() -> Self {
-        let (opening, increment, budget, value_max) = (1.0, 1.0, 100_000.0, 100.0);
-        Self { form: Form::Open, opening, increment, budget, value_max, calls_max: 1_000 }
-    }
-}
-
-impl Settings for House {
-    fn problems(&self) -> Vec<Problem> {
-        let largest = Decimal::MAX.to_f64();
-        [
-            out_of_range("opening", self.opening, 0.0001, largest),
-            out_of_range("increment", self.increment, 0.0001, largest),
-            out_of_range("budget", self.budget, 0.0, largest),
-            out_of_range("value_max", self.value_max, 0.0001, largest),
-            out_of_range("calls_max", self.calls_max.into(), 1.0, 100_000.0),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-}
-
-/// A number of the settings as money; they are in range.
-fn money(amount: f64) -> Decimal {
-    Decimal::nearest(amount, 4).expect("the settings are in range")
-}
-
 /// The scenario as a command line offers it.
 pub fn scenario() -> Scenario {
     let about = "Auctions with open or sealed bids, at the first or the second price.";
-    Scenario::new::<House, Bidder>("auction", 1, about, auction, prompt_of::<Words>)
+    Scenario::new::<House, Bidder>("auction", 2, about, auction, prompt_of::<Words>)
 }
 
 /// The values of the prompts.
@@ -88,9 +30,10 @@ struct Words;
 
 impl Wording for Words {
     fn rules(world: &World) -> TemplateValue {
-        let House { form, opening, increment, .. } = world.resource::<House>();
-        let bidders = world.resource::<Population>().size;
-        template_values! { form => format!("{form:?}"), opening, increment, bidders }
+        let (House { form, increment, .. }, news) = (world.resource(), world.resource::<News>());
+        let (bidders, opening) = (world.resource::<Population>().size, news.opening.to_string());
+        let item = world.resource::<House>().item(world.resource::<Round>().0).name;
+        template_values! { form => format!("{form:?}"), opening, increment, bidders, item }
     }
 
     fn question(world: &World, bidder: EntityRef<'_>) -> TemplateValue {
@@ -104,8 +47,8 @@ impl Wording for Words {
 pub fn auction(sim: &mut Simulation) {
     let house = sim.resource::<House>().clone();
     let calls = if house.form == Form::Open { house.calls_max } else { 1 };
-    let (budget, opening, increment) =
-        (money(house.budget), money(house.opening), money(house.increment));
+    let (budget, increment) = (money(house.budget), money(house.increment));
+    let opening = money(house.item(1).opening);
     let bidders = sim.resource::<Population>().size;
     let news = News { form: house.form, opening, increment, bidders, standing: None };
     sim.insert_resource(news)
@@ -129,6 +72,7 @@ fn show_item(
 ) {
     let streams = seed.streams(VALUES, *round);
     news.standing = None;
+    news.opening = money(house.item(round.0).opening);
     till.open();
     for (agent, mut purse) in &mut bidders {
         purse.value = money(streams.agent(*agent).between(0.0, house.value_max));

@@ -5,8 +5,8 @@ use throng_systems::engine::reduce::{OrderFree, Reduction, reduce};
 use throng_systems::engine::{Invariant, check};
 use throng_systems::prelude::*;
 
+use super::house::{Form, House, money};
 use super::policy::{Bid, News, Purse};
-use super::{Form, House, money};
 
 /// What the seller has earned, and how the item stands.
 #[derive(Resource, Debug, Default)]
@@ -23,8 +23,12 @@ impl Till {
 }
 
 /// A round's result.
-#[derive(Columns, Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Columns, Clone, Debug, Default, PartialEq)]
 pub struct Sale {
+    /// What was sold.
+    pub item: String,
+    /// The lowest bid that was taken.
+    pub opening: Decimal,
     /// Who won the item, if anyone did.
     pub winner: Option<AgentId>,
     /// What was paid.
@@ -106,7 +110,7 @@ pub(super) fn hear_bids(
 
 /// The winner pays the seller.
 pub(super) fn hand_over(
-    (mesh, house, population): (Res<Mesh>, Res<House>, Res<Population>),
+    (mesh, house, population, round): (Res<Mesh>, Res<House>, Res<Population>, Res<Round>),
     (news, mut till, mut summaries): (Res<News>, ResMut<Till>, ResMut<Summaries>),
     mut bidders: Query<(&AgentId, &mut Purse)>,
 ) -> Result<(), BevyError> {
@@ -133,6 +137,7 @@ pub(super) fn hand_over(
     let best = mesh.total(best)?;
     let efficient = winner.is_some() && winner == best.first.map(|(_, bidder)| bidder);
     let best_value = best.first.map(|(value, _)| value);
-    summaries.add(&Sale { winner, price, best_value, efficient, calls: till.calls });
+    let (item, opening) = (house.item(round.0).name, news.opening);
+    summaries.add(&Sale { item, opening, winner, price, best_value, efficient, calls: till.calls });
     Ok(())
 }

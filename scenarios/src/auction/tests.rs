@@ -24,8 +24,8 @@ fn bidders_bid_alike_in_any_world() {
         settings,
         policies: &[("rational", "", 0.6), ("truthful", "", 0.3), ("idle", "", 0.1)],
     };
-    let open = mixed("increment = 20.0").everywhere(9_000, 2);
-    let sealed = mixed("form = 'second-price'").everywhere(9_000, 2);
+    let open = mixed("increment = 20.0").everywhere(13_000, 2);
+    let sealed = mixed("form = 'second-price'").everywhere(13_000, 2);
     let digests = [open, sealed].map(|outcomes| throng_systems::testing::digests(&outcomes));
     insta::assert_debug_snapshot!("golden", digests);
 }
@@ -57,6 +57,52 @@ fn an_item_that_nobody_wants_is_not_sold() {
     let record = &idle.played(5, 1)[0];
     assert!(numbers(&record.summary, "winner")[0].is_nan());
     assert!(numbers(&record.agents, "money").iter().all(|money| (money - 100_000.0).abs() < 1e-9));
+}
+
+#[test]
+fn items_have_opening_prices_of_their_own() {
+    let settings = "form = 'second-price'\nopening = 2.0\nitems = [{ name = 'a clock' }, { name = 'a piano', opening = 150.0 }]";
+    let rounds = trial(settings).played(9, 3);
+    let openings: Vec<f64> = rounds.iter().map(|r| numbers(&r.summary, "opening")[0]).collect();
+    assert_eq!(format!("{openings:?}"), "[2.0, 150.0, 2.0]");
+    // Nobody values anything above 100.
+    let winners: Vec<bool> =
+        rounds.iter().map(|r| numbers(&r.summary, "winner")[0].is_nan()).collect();
+    assert_eq!(winners, [false, true, false]);
+    let prompt = trial(settings).prompt(5, 2, 1);
+    assert!(prompt.system.contains("in this one a piano;"), "{}", prompt.system);
+    assert!(prompt.system.contains("at least 150"), "{}", prompt.system);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+    #[test]
+    fn money_is_conserved_in_every_form(
+        form in 0_usize..3,
+        budget in 0.0..200.0_f64,
+        opening in 0.01..120.0_f64,
+        bidders in 1_u64..12,
+        seed in 0_u64..1_000,
+    ) {
+        let form = ["open", "first-price", "second-price"][form];
+        let settings =
+            format!("form = '{form}'\nbudget = {budget:?}\nopening = {opening:?}\nincrement = 7.0");
+        let prepared = scenario().prepare(settings.parse().unwrap(), &[]).unwrap();
+        let base = SimulationSettings::new(seed, bidders);
+        let mut sim = Simulation::new(base).unwrap();
+        (prepared.insert)(&mut sim);
+        sim.insert_resource(Policies { entries: vec![(ModelRef(0), Bidder::Rational)] });
+        sim.add(auction);
+        let (mut paid, mut left) = (0.0, 0.0);
+        for _ in 0..6 {
+            let record = sim.round().unwrap();
+            let price = numbers(&record.summary, "price")[0];
+            paid += if price.is_nan() { 0.0 } else { price };
+            left = numbers(&record.agents, "money").iter().sum();
+        }
+        let given = bidders as f64 * Decimal::nearest(budget, 4).unwrap().to_f64();
+        proptest::prop_assert!((left + paid - given).abs() < 1e-6, "{left} + {paid} = {given}");
+    }
 }
 
 #[test]

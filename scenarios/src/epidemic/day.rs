@@ -1,7 +1,7 @@
 //! How many people stand where with the disease at the end of a day.
 
 use serde::{Deserialize, Serialize};
-use throng_systems::engine::reduce::{OrderFree, Reduction, reduce};
+use throng_systems::engine::reduce::{Groups, OrderFree, Reduction, reduce};
 use throng_systems::prelude::*;
 
 use super::policy::News;
@@ -31,29 +31,60 @@ impl Reduction for Day {
 
 impl OrderFree for Day {}
 
+impl Day {
+    fn add(&mut self, case: Case) {
+        match case.health {
+            Health::Susceptible => self.susceptible += 1,
+            Health::Infectious => self.infectious += 1,
+            Health::Recovered => self.recovered += 1,
+        }
+        self.home += i64::from(case.home);
+    }
+}
+
+/// Everyone with their case.
+type Persons<'w, 's> = Query<'w, 's, (&'static AgentId, &'static Case)>;
+
+/// Tells everyone how many are infectious, and writes a row for everyone and for each group of the population.
 pub(super) fn resolve(
     (pool, mesh, population): (Res<Pool>, Res<Mesh>, Res<Population>),
     (mut news, mut summaries, mut ending): (ResMut<News>, ResMut<Summaries>, ResMut<Ending>),
-    people: Query<&Case>,
+    groupings: Res<Groupings>,
+    people: Persons,
 ) -> Result<(), BevyError> {
-    let mut day = Day::default();
-    for cases in people.contiguous_iter()? {
-        day.merge(&reduce(&pool, cases, &Day::default(), |day, cases| {
-            for case in cases {
-                match case.health {
-                    Health::Susceptible => day.susceptible += 1,
-                    Health::Infectious => day.infectious += 1,
-                    Health::Recovered => day.recovered += 1,
-                }
-                day.home += i64::from(case.home);
-            }
-        }));
-    }
-    let day = mesh.total(day)?;
+    let everyone = |_: AgentId| 0;
+    let day = days(&pool, &mesh, &people, 1, &everyone)?.remove(0);
     news.infectious = day.infectious as f64 / population.size as f64;
     summaries.add(&day);
+    for grouping in groupings.iter() {
+        let group_of = |agent| groupings.group_of(grouping, agent);
+        let days = days(&pool, &mesh, &people, grouping.names.len(), &group_of)?;
+        for (name, day) in grouping.names.iter().zip(days) {
+            summaries.add_group(&grouping.by, name, &day);
+        }
+    }
     if day.infectious == 0 {
         ending.end("nobody is infectious any more");
     }
     Ok(())
+}
+
+/// The day of each group.
+fn days(
+    pool: &Pool,
+    mesh: &Mesh,
+    people: &Persons,
+    groups: usize,
+    group_of: &(dyn Fn(AgentId) -> usize + Sync),
+) -> Result<Vec<Day>, BevyError> {
+    let empty = Groups::new(groups, &Day::default());
+    let mut total = empty.clone();
+    for rows in people.contiguous_iter()? {
+        total.merge(&reduce(pool, rows, &empty, |days, (ids, cases): (&[AgentId], &[Case])| {
+            for (id, case) in ids.iter().zip(cases) {
+                days.group(group_of(*id)).add(*case);
+            }
+        }));
+    }
+    Ok(mesh.total(total)?.iter().copied().collect())
 }

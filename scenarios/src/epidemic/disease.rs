@@ -18,12 +18,15 @@ pub struct Disease {
     pub first_cases: f64,
     /// Who is in contact with whom.
     pub network: Graph,
+    /// A second network, such as that of colleagues; whoever is in both infects in both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work: Option<Graph>,
 }
 
 impl Default for Disease {
     fn default() -> Self {
         let network = Graph::ErdosRenyi { degree: 10.0, directed: false };
-        Self { infection: 0.05, recovery: 0.2, first_cases: 0.001, network }
+        Self { infection: 0.05, recovery: 0.2, first_cases: 0.001, network, work: None }
     }
 }
 
@@ -35,11 +38,12 @@ impl Settings for Disease {
             ("recovery", self.recovery),
             ("first_cases", self.first_cases),
         ];
-        shares
-            .into_iter()
-            .filter_map(|(key, value)| share(key, value))
-            .chain(self.network.problem())
-            .collect()
+        shares.into_iter().filter_map(|(key, value)| share(key, value)).collect()
+    }
+
+    fn networks(&self) -> Vec<(&'static str, &Graph)> {
+        let work = self.work.as_ref().map(|work| ("work", work));
+        std::iter::once(("network", &self.network)).chain(work).collect()
     }
 }
 

@@ -4,15 +4,16 @@
 //! Royal Society A 115, 1927; on networks M. Newman, "Spread of epidemic disease on networks", Physical Review
 //! E 66, 2002. Whoever stays at home neither infects nor is infected that day.
 
+mod case;
 mod day;
 mod disease;
 mod policy;
 
-use serde::{Deserialize, Serialize};
-use throng_systems::network::{Audible, Heard, Hears, Networks};
+use throng_systems::network::{Heard, Hears, Networks};
 use throng_systems::prelude::*;
 use throng_systems::{TemplateValue, prompt_of, template_values};
 
+pub use case::{Case, Health, Work};
 pub use day::Day;
 pub use disease::Disease;
 pub use policy::{Choice, Citizen, News};
@@ -22,37 +23,6 @@ const QUESTION: &str = include_str!("prompts/question.j2");
 
 const SEEDS: Purpose = Purpose::new("epidemic first cases");
 const CONTAGION: Purpose = Purpose::new("epidemic contagion");
-
-/// Where a person stands with the disease.
-#[derive(Columns, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Health {
-    /// Can catch it.
-    #[default]
-    Susceptible,
-    /// Has it and infects others.
-    Infectious,
-    /// Had it and cannot catch it again.
-    Recovered,
-}
-
-/// What contacts notice of a person.
-#[derive(
-    Component, Columns, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize,
-)]
-pub struct Case {
-    /// Where the person stands with the disease.
-    pub health: Health,
-    /// Whether the person stayed at home.
-    pub home: bool,
-}
-
-/// The number of contacts who could infect.
-impl Audible for Case {
-    type Tally = u32;
-    fn tally(&self, _: &Self, infectious: &mut u32) {
-        *infectious += u32::from(self.health == Health::Infectious && !self.home);
-    }
-}
 
 /// The scenario as a command line offers it.
 pub fn scenario() -> Scenario {
@@ -71,14 +41,18 @@ impl Wording for Words {
     fn question(world: &World, person: EntityRef<'_>) -> TemplateValue {
         let ill = format!("{:.1}", 100.0 * world.resource::<News>().infectious);
         let case: Case = person.get().copied().unwrap_or_default();
-        let contacts = person.get::<Heard<Case>>().map_or(0, |heard| heard.tally);
+        let work = person.get::<Heard<Case, Work>>().map_or(0, |heard| heard.tally);
+        let contacts = person.get::<Heard<Case>>().map_or(0, |heard| heard.tally) + work;
         template_values! { ill, contacts, infectious => case.health == Health::Infectious }
     }
 }
 
 /// Registers the scenario.
 pub fn epidemic(sim: &mut Simulation) {
-    let network = sim.resource::<Disease>().network.clone();
+    let Disease { network, work, .. } = sim.resource::<Disease>().clone();
+    if let Some(work) = work {
+        sim.network_of::<Work>(work).hears_in::<Case, Work>();
+    }
     sim.init_resource::<News>()
         .network(network)
         .hears::<Case>()
@@ -105,13 +79,21 @@ fn infect_first(
 /// A day: contagion from those who were infectious in the morning, then recovery of these.
 fn live(
     (pool, seed, round, disease): (Res<Pool>, Res<Seed>, Res<Round>, Res<Disease>),
-    mut people: Query<(&AgentId, &Reply<Choice>, &Heard<Case>, &mut Case)>,
+    mut people: Query<(
+        &AgentId,
+        &Reply<Choice>,
+        &Heard<Case>,
+        Option<&Heard<Case, Work>>,
+        &mut Case,
+    )>,
 ) -> Result<(), BevyError> {
     let streams = seed.streams(CONTAGION, *round);
-    for (ids, replies, heard, mut cases) in people.contiguous_iter_mut()? {
+    for (ids, replies, heard, work, mut cases) in people.contiguous_iter_mut()? {
+        let rows: Vec<u32> = (0..ids.len() as u32).collect();
+        let cases = cases.bypass_change_detection();
         pool.chunks(
-            (ids, replies, heard, cases.bypass_change_detection()),
-            |(ids, replies, heard, cases)| {
+            (ids, replies, heard, rows.as_slice(), cases),
+            |(ids, replies, heard, rows, cases)| {
                 for (row, case) in cases.iter_mut().enumerate() {
                     case.home = match replies[row] {
                         Reply::Answered(choice) => choice == Choice::Home,
@@ -119,7 +101,8 @@ fn live(
                         Reply::Failed(_) | Reply::NotAsked => case.home,
                     };
                     let draw = || streams.agent(ids[row]).uniform();
-                    let met = if case.home { 0 } else { heard[row].tally };
+                    let at_work = work.map_or(0, |work| work[rows[row] as usize].tally);
+                    let met = if case.home { 0 } else { heard[row].tally + at_work };
                     case.health = match case.health {
                         Health::Susceptible if met > 0 && draw() < disease.caught(met) => {
                             Health::Infectious

@@ -15,7 +15,7 @@ fn the_disease_spreads_alike_in_any_world() {
     let mixed = trial(&[("careless", "", 0.7), ("cautious", "above = 0.01", 0.3)]);
     insta::assert_debug_snapshot!(
         "golden",
-        throng_systems::testing::digests(&mixed.everywhere(9_000, 4))
+        throng_systems::testing::digests(&mixed.everywhere(13_000, 4))
     );
 }
 
@@ -38,6 +38,21 @@ fn the_final_size_is_that_of_theory() {
     assert!((size - expected).abs() < 0.02, "{size} of {expected}");
     let counts = ["susceptible", "infectious", "recovered"].map(|name| number(&last.summary, name));
     assert!((counts.iter().sum::<f64>() - 20_000.0).abs() < 0.5);
+}
+
+#[test]
+fn a_second_network_infects_too_and_in_any_world() {
+    let both = "infection = 0.05\nrecovery = 0.2\nfirst_cases = 0.002\n[network]\nkind = 'ring'\neach_side = 1\n\
+                [work]\nkind = 'erdos-renyi'\ndegree = 10.0\ndirected = false";
+    let policies = &[("careless", "", 1.0)];
+    let one = "infection = 0.05\nrecovery = 0.2\nfirst_cases = 0.002\n[network]\nkind = 'ring'\neach_side = 1";
+    let size = |settings| {
+        let rounds = Trial { settings, ..trial(policies) }.played(5_000, 60);
+        number(&rounds[59].summary, "recovered")
+    };
+    let (ring, with_work) = (size(one), size(both));
+    assert!(with_work > 10.0 * ring && with_work > 3_000.0, "{ring} {with_work}");
+    Trial { settings: both, ..trial(policies) }.everywhere(13_000, 3);
 }
 
 #[test]

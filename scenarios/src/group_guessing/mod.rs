@@ -42,7 +42,7 @@ impl Settings for Rules {
     }
 }
 
-/// A round's result for a group.
+/// A round's result for a group; that of everyone has the mean of the group numbers.
 #[derive(Columns, Clone, Copy, Debug, Default, PartialEq)]
 pub struct GroupRound {
     /// Members who reported a number.
@@ -122,6 +122,9 @@ fn resolve(
     news.target = all.mean().and_then(|mean| two(rules.ratio * mean));
     let away = |number: &Decimal| news.target.map(|target| (number.units() - target.units()).abs());
     let closest = news.numbers.iter().flatten().filter_map(away).min();
+    let reported = groups.iter().map(|group| group.n() as i64).sum();
+    let number = all.mean().and_then(two);
+    summaries.add(&GroupRound { reported, number, target: news.target, won: false });
     for (place, (group, number)) in groups.iter().zip(&news.numbers).enumerate() {
         let won = number.is_some() && number.as_ref().and_then(away) == closest;
         let row =

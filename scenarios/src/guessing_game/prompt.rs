@@ -1,11 +1,18 @@
 //! What a player is asked: the rules, the same for everyone, then who it is and what it remembers.
 
+use std::collections::BTreeMap;
+
 use throng_systems::engine::Shape;
 use throng_systems::prelude::*;
-use throng_systems::{MEMORY_ROUNDS, PromptText, TemplateError, TemplateValue, template_values};
+use throng_systems::{
+    MEMORY_ROUNDS, PromptText, SharedPrompt, TemplateError, TemplateValue, template_values,
+};
 
 use super::News;
 use super::rules::{Note, Rules, Thinking};
+
+/// Prompts kept to be put to further players of a round.
+const KNOWN_MAX: usize = 1 << 16;
 
 /// The prompts, which are files beside this one.
 pub(super) fn templates() -> Templates {
@@ -49,12 +56,25 @@ pub(super) fn ask(
     }
     let rules = templates.render("rules", rules(&news.rules, population.size))?;
     let rules = questions.shared(&rules)?;
+    // Players with one background who remember the same are asked the same: rendered once, put to many.
+    let mut known: BTreeMap<(Background, Memory), SharedPrompt> = BTreeMap::new();
     for (player, model, background, memory) in &players {
-        if questions.in_words(*model) {
-            let about = backgrounds.text(*background);
-            let text = templates.render("question", question(&news, about, memory))?;
-            questions.ask(*player, *model, rules, &text)?;
+        if !questions.in_words(*model) {
+            continue;
         }
+        let prompt = match known.get(&(*background, *memory)) {
+            Some(prompt) => *prompt,
+            None => {
+                let about = backgrounds.text(*background);
+                let text = templates.render("question", question(&news, about, memory))?;
+                let prompt = questions.prompt(rules, &text)?;
+                if known.len() < KNOWN_MAX {
+                    known.insert((*background, *memory), prompt);
+                }
+                prompt
+            }
+        };
+        questions.put(*player, *model, prompt);
     }
     Ok(())
 }

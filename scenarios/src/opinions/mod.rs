@@ -1,21 +1,25 @@
-//! Opinions on a network: people move toward opinions that are not too far from their own.
+//! Opinions and a rumour on a network: people write to their followers, and move toward opinions near their own.
 //!
 //! Bounded confidence: G. Deffuant and others, "Mixing beliefs among interacting agents", Advances in Complex
 //! Systems 3, 2000; R. Hegselmann and U. Krause, "Opinion dynamics and bounded confidence", JASSS 5(3), 2002.
 
 mod policy;
+mod posts;
 mod results;
+mod seen;
+mod society;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use throng_systems::network::{Graph, Network, Networks};
+use throng_systems::mail::{Board, PostRules, PostSystems, Posts};
+use throng_systems::network::{Network, Networks};
 use throng_systems::prelude::*;
-use throng_systems::{
-    ShowSystems, Shown, Shows, TemplateValue, out_of_range, prompt_of, template_values,
-};
+use throng_systems::{ShowSystems, Shown, Shows, TemplateValue, prompt_of, template_values};
 
-pub use policy::{Member, News, Opinion, Seen};
+pub use policy::{Member, News, Statement};
+pub use posts::{Rumour, Words};
 pub use results::OpinionRound;
+pub use seen::{Opinion, Seen};
+pub use society::Society;
+use society::is_near;
 
 const RULES: &str = include_str!("prompts/rules.j2");
 const QUESTION: &str = include_str!("prompts/question.j2");
@@ -23,61 +27,54 @@ const QUESTION: &str = include_str!("prompts/question.j2");
 const FIRST: Purpose = Purpose::new("opinions first");
 const PARTNER: Purpose = Purpose::new("opinions partner");
 
-/// The network and how far from one's own an opinion may be to count.
-#[derive(Resource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Society {
-    /// The largest difference of opinions that are listened to, 0 to 1.
-    pub confidence: f64,
-    /// Who listens to whom.
-    pub network: Graph,
-}
-
-impl Default for Society {
-    fn default() -> Self {
-        Self { confidence: 0.2, network: Graph::WattsStrogatz { each_side: 5, rewired: 0.1 } }
-    }
-}
-
-impl Settings for Society {
-    fn problems(&self) -> Vec<Problem> {
-        let confidence = out_of_range("confidence", self.confidence, 0.0, 1.0);
-        confidence.into_iter().chain(self.network.problem()).collect()
-    }
-}
+/// Posts that a model is shown; more would crowd out the rest.
+const POSTS_SHOWN_MAX: usize = 5;
 
 /// The scenario as a command line offers it.
 pub fn scenario() -> Scenario {
-    let about = "People move toward opinions not too far from their own.";
-    Scenario::new::<Society, Member>("opinions", 1, about, opinions, prompt_of::<Words>)
+    let about = "People move toward opinions not too far from their own, and pass on a rumour.";
+    Scenario::new::<Society, Member>("opinions", 2, about, opinions, prompt_of::<Prompt>)
 }
 
 /// The values of the prompts.
-struct Words;
+struct Prompt;
 
-impl Wording for Words {
+impl Wording for Prompt {
     fn rules(_: &World) -> TemplateValue {
         template_values! {}
     }
 
-    fn question(_: &World, person: EntityRef<'_>) -> TemplateValue {
+    fn question(world: &World, person: EntityRef<'_>) -> TemplateValue {
         let seen: Seen = person.get().copied().unwrap_or_default();
-        let near = seen.mean_of_near().to_string();
-        template_values! { own => seen.own.to_string(), contacts => seen.contacts, near }
+        let (own, near) = (seen.own.to_string(), seen.mean_of_near().to_string());
+        let agent = person.get::<AgentId>().copied().unwrap_or_default();
+        let posts = world.resource::<Board<Words>>().followed(world.resource::<Network>(), agent);
+        let posts = posts.map(|post| format!("@{}: {}", post.from, post.body.words));
+        let posts: Vec<_> = posts.take(POSTS_SHOWN_MAX).collect();
+        let informed = person.get::<Rumour>().is_some_and(|rumour| rumour.informed);
+        let rumour = informed.then(|| world.resource::<Society>().rumour.clone());
+        template_values! { agent => agent.0, own, contacts => seen.contacts, near, posts, rumour }
     }
 }
 
 /// Registers the scenario.
 pub fn opinions(sim: &mut Simulation) {
-    let network = sim.resource::<Society>().network.clone();
-    sim.insert_resource(News)
+    let Society { network, rumour, .. } = sim.resource::<Society>().clone();
+    sim.insert_resource(News { rumour })
         .network(network)
         .shows::<Opinion>()
+        .posts::<Words>(PostRules { posts_max: 1 })
+        .keeps_posts::<Words>("posts")
         .carries::<Seen>()
-        .asks_all::<Opinion, Member, Words>(RULES, QUESTION)
-        .add_systems(Phase::Start, form)
-        .add_systems(Phase::Observe, listen.after(ShowSystems))
-        .add_systems(Phase::Update, change)
+        .carries::<Rumour>()
+        .asks_all::<Statement, Member, Prompt>(RULES, QUESTION)
+        .records::<Rumour>()
+        .add_systems(Phase::Start, (form, posts::tell_first))
+        .add_systems(
+            Phase::Observe,
+            (posts::read, listen).chain().after(ShowSystems).after(PostSystems),
+        )
+        .add_systems(Phase::Update, (change, posts::write, posts::unfollow))
         .add_systems(Phase::Resolve, results::resolve)
         .summarises::<OpinionRound>();
 }
@@ -89,29 +86,28 @@ fn form(seed: Res<Seed>, mut people: Query<(&AgentId, &mut Opinion)>) {
     }
 }
 
-/// Everyone hears all contacts, and one of them in person.
+/// Everyone notices the opinions of all contacts, and of one of them in person.
 fn listen(
     (pool, network, shown): (Res<Pool>, Res<Network>, Res<Shown<Opinion>>),
     (seed, round, society): (Res<Seed>, Res<Round>, Res<Society>),
-    mut people: Query<(&AgentId, &mut Seen)>,
+    mut people: Query<(&AgentId, &Rumour, &mut Seen)>,
 ) -> Result<(), BevyError> {
-    let (streams, limit) = (seed.streams(PARTNER, *round), (society.confidence * 10_000.0) as i32);
-    for (ids, mut seen) in people.contiguous_iter_mut()? {
-        pool.chunks((ids, seen.bypass_change_detection()), |(ids, seen)| {
-            for (agent, seen) in ids.iter().zip(seen) {
-                let (own, contacts) = (shown.of(*agent).0, network.contacts(*agent));
-                let is_near = |other: &Decimal| (other.units() - own.units()).abs() <= limit;
-                let near = || contacts.iter().map(|other| shown.of(*other).0).filter(is_near);
-                let sum = near().map(|other| i64::from(other.units())).sum();
+    let (streams, is_near) = (seed.streams(PARTNER, *round), is_near(&society, &shown));
+    for (ids, rumours, mut seen) in people.contiguous_iter_mut()? {
+        pool.chunks((ids, rumours, seen.bypass_change_detection()), |(ids, rumours, seen)| {
+            for ((agent, rumour), seen) in ids.iter().zip(rumours).zip(seen) {
+                let contacts = network.contacts(*agent);
+                let near = || contacts.iter().filter(|other| is_near(*agent, **other));
+                let opinion = |other: &AgentId| shown.of(*other).0;
                 let any = (!contacts.is_empty())
                     .then(|| contacts[streams.agent(*agent).below(contacts.len() as u32) as usize]);
-                let partner = any.map(|any| shown.of(any).0).filter(is_near);
                 *seen = Seen {
-                    own,
-                    partner,
-                    sum,
+                    own: opinion(agent),
+                    partner: any.filter(|any| is_near(*agent, *any)).map(|any| opinion(&any)),
+                    sum: near().map(|other| i64::from(opinion(other).units())).sum(),
                     near: near().count() as u32,
                     contacts: contacts.len() as u32,
+                    fresh: rumour.informed && !rumour.told,
                 };
             }
         });
@@ -119,22 +115,14 @@ fn listen(
     Ok(())
 }
 
-fn change(
-    pool: Res<Pool>,
-    mut people: Query<(&Reply<Opinion>, &mut Opinion)>,
-) -> Result<(), BevyError> {
-    for (replies, mut opinions) in people.contiguous_iter_mut()? {
-        pool.chunks((replies, opinions.bypass_change_detection()), |(replies, opinions)| {
-            for (reply, opinion) in replies.iter().zip(opinions) {
-                match reply {
-                    Reply::Answered(answer) => *opinion = *answer,
-                    // Whoever says nothing keeps its opinion.
-                    Reply::Failed(_) | Reply::NotAsked => (),
-                }
-            }
-        });
+fn change(mut people: Query<(&Reply<Statement>, &mut Opinion)>) {
+    for (reply, mut opinion) in &mut people {
+        match reply {
+            Reply::Answered(statement) => opinion.0 = statement.opinion,
+            // Whoever says nothing keeps its opinion.
+            Reply::Failed(_) | Reply::NotAsked => (),
+        }
     }
-    Ok(())
 }
 
 #[cfg(test)]

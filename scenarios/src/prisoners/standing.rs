@@ -30,13 +30,11 @@ pub(super) fn resolve(
         }));
     }
     let all = mesh.total(all)?;
-    for (model, Tally { players, points }) in models.refs().zip(all.iter()) {
-        let mean = (*players > 0).then(|| *points as f64 / *players as f64);
-        summaries.add_group(
-            "model",
-            models.name(model),
-            &Standing { players: *players as i64, points: mean },
-        );
+    let mut everyone = Tally::default();
+    all.iter().for_each(|tally| everyone.merge(tally));
+    summaries.add(&everyone.standing());
+    for (model, tally) in models.refs().zip(all.iter()) {
+        summaries.add_group("model", models.name(model), &tally.standing());
     }
     Ok(())
 }
@@ -46,6 +44,14 @@ pub(super) fn resolve(
 struct Tally {
     players: u64,
     points: u64,
+}
+
+impl Tally {
+    fn standing(&self) -> Standing {
+        let Self { players, points } = *self;
+        let mean = (players > 0).then(|| points as f64 / players as f64);
+        Standing { players: players as i64, points: mean }
+    }
 }
 
 impl Reduction for Tally {

@@ -3,18 +3,18 @@
 //! T. Schelling, "Dynamic models of segregation", Journal of Mathematical Sociology 1(2), 1971: mild wishes of
 //! each make districts that nobody asked for.
 
+mod district;
 mod policy;
 mod results;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use throng_systems::prelude::*;
 use throng_systems::space::{Borders, Cell, Lattice, LatticeSystems, Lattices, MoveTo};
 use throng_systems::{
-    Share, ShowSystems, Shown, Shows, TemplateValue, assign, out_of_range, prompt_of,
-    template_values,
+    Share, ShowSystems, Shown, Shows, TemplateValue, assign, prompt_of, template_values,
 };
 
+pub use district::District;
 pub use policy::{Choice, Neighbours, News, Resident};
 pub use results::DistrictRound;
 
@@ -23,29 +23,6 @@ const QUESTION: &str = include_str!("prompts/question.j2");
 
 const KINDS: Purpose = Purpose::new("segregation kinds");
 const MOVES: Purpose = Purpose::new("segregation moves");
-
-/// The town.
-#[derive(Resource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct District {
-    /// Share of the cells that are taken, 0.1 to 0.99.
-    pub density: f64,
-    /// Share of the first kind.
-    pub first: f64,
-}
-
-impl Default for District {
-    fn default() -> Self {
-        Self { density: 0.9, first: 0.5 }
-    }
-}
-
-impl Settings for District {
-    fn problems(&self) -> Vec<Problem> {
-        let density = out_of_range("density", self.density, 0.1, 0.99);
-        density.into_iter().chain(out_of_range("first", self.first, 0.0, 1.0)).collect()
-    }
-}
 
 /// The kind of a person: 0 or 1.
 #[derive(
@@ -75,10 +52,10 @@ impl Wording for Words {
 
 /// Registers the scenario.
 pub fn segregation(sim: &mut Simulation) {
-    let cells = sim.resource::<Population>().size as f64 / sim.resource::<District>().density;
-    let side = cells.sqrt().ceil() as u32;
+    // The town is laid out when the run starts: before, nobody knows whether it fits into memory.
+    let empty = Lattice::new(1, 1, Borders::Torus, &[]).expect("a lattice of one cell can be");
     sim.insert_resource(News)
-        .lattice(Lattice::new(side, side, Borders::Torus, &[]))
+        .lattice(empty)
         .shows::<Kind>()
         .carries::<Neighbours>()
         .asks_all::<Choice, Resident, Words>(RULES, QUESTION)
@@ -91,13 +68,18 @@ pub fn segregation(sim: &mut Simulation) {
         .summarises::<DistrictRound>();
 }
 
+/// Lays out the town and says who is of which kind.
 fn settle_down(
     (seed, town, population): (Res<Seed>, Res<District>, Res<Population>),
+    mut lattice: ResMut<Lattice>,
     mut people: Query<(&AgentId, &mut Kind)>,
-) {
+) -> Result<(), BevyError> {
+    let side = town.side(population.size);
+    *lattice = Lattice::new(side, side, Borders::Torus, &[])?;
     let shares = [Share(town.first), Share(1.0 - town.first)];
     let kind = assign(&shares, population.size, seed.0, KINDS);
     people.iter_mut().for_each(|(agent, mut own)| own.0 = kind(*agent) as u8);
+    Ok(())
 }
 
 fn look_around(

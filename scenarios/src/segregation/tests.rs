@@ -13,7 +13,7 @@ fn trial() -> Trial {
 
 #[test]
 fn people_move_alike_in_any_world() {
-    let outcomes = trial().everywhere(9_000, 4);
+    let outcomes = trial().everywhere(13_000, 4);
     insta::assert_debug_snapshot!("golden", throng_systems::testing::digests(&outcomes));
 }
 

@@ -1,170 +1,136 @@
-//! A day in town: where people are at which time, when they set out, and whom they meet there.
+//! A day in town: people set out and arrive by the clock, while parks are open.
 
-use throng_systems::environment::{EnvironmentId, Within};
-use throng_systems::mail::{Mail, Sender};
+use serde::{Deserialize, Serialize};
+use throng_systems::environment::{Attribute, Happening, Request, Sum, Within};
 use throng_systems::prelude::*;
-use throng_systems::timeline::{Clock, DAY, HOUR, MINUTE, Moment, WakeAt, Weekday};
-use throng_systems::{Awake, Shown};
+use throng_systems::space::{Plane, Position};
+use throng_systems::timeline::{Clock, DAY, Hours, MINUTE, Moment, WakeAt, Weekday};
 
-use super::{Company, Town};
+use super::map::{HOMES, Habits, Map, STREETS, WORKPLACES, park_environment};
+use super::policy::Company;
 
-const HABITS: Purpose = Purpose::new("town habits");
-const PARTNER: Purpose = Purpose::new("town partner");
+const BENCH: Purpose = Purpose::new("town bench");
 
-/// The places of the town: homes, then workplaces, then parks.
-#[derive(Resource, Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Places {
-    household: u32,
-    staff: u32,
-    homes: u32,
-    workplaces: u32,
-    parks: u32,
+/// Nobody leaves a place sooner than this, in seconds, unless it closes.
+const STAY_S: i64 = 15 * MINUTE;
+
+/// Parks reach this far from their middle, in metres.
+const PARK_M: f64 = 30.0;
+
+/// Where a person is in its day.
+#[derive(Component, Columns, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// At home.
+    #[default]
+    Home,
+    /// On the way to work.
+    ToWork,
+    /// At work.
+    Work,
+    /// On the way to the park.
+    ToPark,
+    /// In the park.
+    Park,
+    /// On the way home.
+    ToHome,
 }
 
-impl Places {
-    pub(super) fn new(town: &Town, population: u64) -> Self {
-        let n = population as u32;
-        let Town { household, staff, parks, .. } = *town;
-        Self {
-            household,
-            staff,
-            homes: n.div_ceil(household),
-            workplaces: n.div_ceil(staff),
-            parks,
-        }
-    }
+/// How many people have come to a park since midnight.
+#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visits(pub i64);
 
-    /// All places.
-    pub const fn count(&self) -> u32 {
-        self.homes + self.workplaces + self.parks
-    }
-
-    fn home(&self, agent: AgentId) -> u32 {
-        agent.0 / self.household
-    }
-
-    /// Workplaces mix people of different homes.
-    fn work(&self, agent: AgentId) -> u32 {
-        self.homes + agent.0 % self.workplaces
-    }
-
-    fn park(&self, number: u32) -> u32 {
-        self.homes + self.workplaces + number % self.parks
-    }
-
-    /// What kind of place it is.
-    pub const fn kind(&self, place: u32) -> u8 {
-        if place < self.homes {
-            0
-        } else if place < self.homes + self.workplaces {
-            1
-        } else {
-            2
-        }
+impl Attribute for Visits {
+    const NAME: &'static str = "visits";
+    type Rule = Sum;
+    fn apply(&mut self, merged: &Sum) {
+        self.0 += merged.0;
     }
 }
 
-/// When a person sets out, in seconds since midnight, and to which park it goes.
-#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Itinerary {
-    work: i64,
-    park: i64,
-    home: i64,
-    favourite: u32,
+/// At midnight a listener begins to count anew.
+pub(super) fn new_day(_: In<Happening>, mut parks: Query<&mut Visits>) {
+    parks.iter_mut().for_each(|mut visits| visits.0 = 0);
 }
 
-impl Itinerary {
-    /// Where the person is from now on, and until when.
-    fn at(&self, now: Moment, places: &Places, agent: AgentId) -> (u32, Moment) {
-        let (midnight, time) = (now.midnight(), now.time_of_day());
-        let works = Weekday::WORKING.contains(&now.weekday());
-        let (home, work) = (places.home(agent), places.work(agent));
-        let morning = if works { self.work } else { self.park };
-        if time < morning {
-            (home, midnight + morning)
-        } else if time < self.park {
-            (work, midnight + self.park)
-        } else if time < self.home {
-            (places.park(self.favourite), midnight + self.home)
-        } else {
-            let tomorrow = midnight + DAY;
-            let works = Weekday::WORKING.contains(&tomorrow.weekday());
-            (home, tomorrow + if works { self.work } else { self.park })
-        }
+/// When parks are open.
+#[derive(Resource, Clone, Debug)]
+pub(super) struct ParkHours(pub(super) Hours);
+
+impl Habits {
+    /// When the person sets out next from home, after this moment: to work, or to the park at weekends.
+    pub(super) fn morning(&self, now: Moment) -> Moment {
+        let of = |day: Moment| {
+            let works = Weekday::WORKING.contains(&day.weekday());
+            day + if works { self.to_work } else { self.from_work }
+        };
+        let today = of(now.midnight());
+        if today > now { today } else { of(now.midnight() + DAY) }
     }
-}
 
-/// Habits are drawn once, in quarters of an hour, and everyone begins at home.
-pub(super) fn plan(
-    (seed, places, clock): (Res<Seed>, Res<Places>, Res<Clock>),
-    mut people: Query<(&AgentId, &mut Itinerary, &mut Within, &mut WakeAt)>,
-) {
-    let streams = seed.streams(HABITS, Round(0));
-    for (agent, mut itinerary, mut within, mut wake) in &mut people {
-        let mut stream = streams.agent(*agent);
-        let mut quarters = |count: u32| i64::from(stream.below(count)) * 15 * MINUTE;
-        let (work, park, home) =
-            (7 * HOUR + quarters(8), 16 * HOUR + quarters(8), 19 * HOUR + quarters(8));
-        *itinerary = Itinerary { work, park, home, favourite: stream.below(u32::MAX) };
-        let (place, until) = itinerary.at(clock.now(), &places, *agent);
-        (within.0, wake.0) = (EnvironmentId(place), until);
-    }
-}
-
-/// Whoever sets out goes to the next place and sleeps until it leaves that one.
-pub(super) fn go(
-    (places, clock): (Res<Places>, Res<Clock>),
-    mut people: Query<(&AgentId, &Awake, &Itinerary, &mut Within, &mut WakeAt)>,
-) {
-    for (agent, awake, itinerary, mut within, mut wake) in &mut people {
-        if awake.0 {
-            let (place, until) = itinerary.at(clock.now(), &places, *agent);
-            (within.0, wake.0) = (EnvironmentId(place), until);
-        }
-    }
-}
-
-/// Whoever is awake meets one of those who are at the same place, and hears who has spoken to it since.
-pub(super) fn meet(
-    (seed, round, places): (Res<Seed>, Res<Round>, Res<Places>),
-    (shown, mail): (Res<Shown<Within>>, Res<Mail<u32>>),
-    mut people: Query<(&AgentId, &Awake, &Within, &mut Company)>,
-) {
-    let (starts, present) = by_place(&places, shown.values());
-    let streams = seed.streams(PARTNER, *round);
-    for (agent, awake, within, mut company) in &mut people {
-        for letter in mail.mailbox(*agent) {
-            if let Sender::Agent(from) = letter.from {
-                company.remember(from);
-                company.greeted = true;
+    /// What comes after this, and until when it lasts.
+    fn next(&self, now: Moment, hours: &Hours, from: Whereabouts) -> (Whereabouts, Moment) {
+        let at = |time: i64| (now.midnight() + time).max(now + STAY_S);
+        let (home, park) = (
+            (Whereabouts::ToHome, now + self.way_home_s),
+            (Whereabouts::ToPark, now + self.way_to_park_s),
+        );
+        let is_open = hours.is_open(now + self.way_to_park_s);
+        match from {
+            Whereabouts::Home if Weekday::WORKING.contains(&now.weekday()) => {
+                (Whereabouts::ToWork, now + self.way_to_work_s)
             }
+            Whereabouts::Home | Whereabouts::Work if is_open => park,
+            Whereabouts::ToWork => (Whereabouts::Work, at(self.from_work)),
+            Whereabouts::ToPark => {
+                (Whereabouts::Park, hours.closes(now).unwrap_or(now).min(at(self.from_park)))
+            }
+            Whereabouts::Home | Whereabouts::ToHome => (Whereabouts::Home, self.morning(now)),
+            Whereabouts::Work | Whereabouts::Park => home,
         }
-        if !awake.0 {
+    }
+}
+
+/// Whoever's time has come sets out or arrives.
+pub(super) fn go(
+    (seed, round, clock): (Res<Seed>, Res<Round>, Res<Clock>),
+    (map, plane, hours): (Res<Map>, Res<Plane>, Res<ParkHours>),
+    mut people: Query<(
+        &AgentId,
+        &Habits,
+        &mut Whereabouts,
+        &mut Within,
+        &mut Position,
+        &mut WakeAt,
+        &mut Company,
+        &mut Request<Visits>,
+    )>,
+) {
+    let (streams, now) = (seed.streams(BENCH, *round), clock.now());
+    for (agent, habits, mut own, mut within, mut at, mut wake, mut company, mut visit) in
+        &mut people
+    {
+        company.arrives = wake.0 <= now;
+        if !company.arrives {
             continue;
         }
-        let place = within.0.0 as usize;
-        let here = &present[starts[place] as usize..starts[place + 1] as usize];
-        company.place = places.kind(within.0.0);
-        company.other = (here.len() > 1).then(|| {
-            let own = here.partition_point(|other| other < agent) as u32;
-            let count = here.len() as u32;
-            here[((own + 1 + streams.agent(*agent).below(count - 1)) % count) as usize]
-        });
+        (*own, wake.0) = habits.next(now, &hours.0, *own);
+        within.0 = match *own {
+            Whereabouts::Home => HOMES,
+            Whereabouts::Work => WORKPLACES,
+            Whereabouts::Park => park_environment(habits.park),
+            Whereabouts::ToWork | Whereabouts::ToPark | Whereabouts::ToHome => STREETS,
+        };
+        match *own {
+            Whereabouts::Home => *at = map.home(*agent),
+            Whereabouts::Work => *at = map.workplace(*agent),
+            Whereabouts::Park => {
+                let (mut stream, middle) = (streams.agent(*agent), map.park(habits.park));
+                let mut along = || stream.between(-PARK_M, PARK_M);
+                *at = plane.moved(middle, along(), along());
+                visit.update(within.0, 1);
+            }
+            // Nobody is asked on the way.
+            _ => company.arrives = false,
+        }
     }
-}
-
-/// Agents by place, by a counting pass: where each place's begin, and all of them, ascending within a place.
-fn by_place(places: &Places, within: &[Within]) -> (Vec<u32>, Vec<AgentId>) {
-    let mut starts = vec![0_u32; places.count() as usize + 2];
-    within.iter().for_each(|place| starts[place.0.0 as usize + 2] += 1);
-    for place in 2..starts.len() {
-        starts[place] += starts[place - 1];
-    }
-    let mut present = vec![AgentId(0); within.len()];
-    for (place, agent) in within.iter().zip(0..) {
-        let next = &mut starts[place.0.0 as usize + 1];
-        present[*next as usize] = AgentId(agent);
-        *next += 1;
-    }
-    (starts, present)
 }

@@ -1,32 +1,36 @@
-//! Whom people meet, and whether they talk to them.
+//! Whom people meet, whom they remember, and what they say without a model.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use throng_systems::prelude::*;
 use throng_systems::{PolicyEntry, PolicySet, out_of_range, read_policy};
 
 /// People that one remembers; the oldest acquaintance is forgotten.
 const MET_MAX: usize = 4;
 
-/// What a person does about the one it meets.
-#[derive(Component, Answer, Columns, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Choice {
-    /// Talk to the person you meet.
-    Talk,
-    /// Keep to yourself.
-    Pass,
+/// What a person says to the one it meets; nothing when it passes by.
+#[derive(Answer, Columns, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Words(#[answer(chars_max = 200)] pub String);
+
+impl Words {
+    /// Whether nothing is said.
+    pub fn is_silence(&self) -> bool {
+        self.0.trim().is_empty()
+    }
 }
 
-/// Where a person is, whom it meets there and whom it has talked to lately.
+/// Whom a person meets and whom it has talked to lately.
 #[derive(Component, Columns, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Company {
-    /// The kind of place: 0 at home, 1 at work, 2 in a park.
-    pub place: u8,
-    /// Whom it meets, if anyone is there.
+    /// Whom it has met last, if anyone was there.
     pub other: Option<AgentId>,
-    /// Whether anyone has talked to it since the beginning.
-    pub greeted: bool,
-    /// People it has talked to, since the beginning, each as often as they talked.
+    /// Times it has talked to someone or was talked to, since the beginning.
     pub talks: u32,
+    /// Who has spoken to it in this exchange.
+    #[column(skip)]
+    pub spoken_to: Option<AgentId>,
+    /// Whether it has just arrived.
+    #[column(skip)]
+    pub arrives: bool,
     #[column(skip)]
     met: [Option<AgentId>; MET_MAX],
 }
@@ -53,7 +57,7 @@ pub struct News;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(tag = "policy", rename_all = "kebab-case")]
 pub enum Townsman {
-    /// Talks to acquaintances, and to strangers sometimes.
+    /// Answers, talks to acquaintances, and to strangers sometimes.
     Sociable {
         /// The probability of talking to a stranger.
         #[serde(default = "strangers")]
@@ -70,16 +74,12 @@ const fn strangers() -> f64 {
 impl PolicySet for Townsman {
     fn catalogue() -> Vec<PolicyEntry> {
         let source = "the scenario's own";
-        let parameters = vec![(
-            "strangers",
-            "the probability of talking to a stranger (default 0.3; 0 to 1)".to_owned(),
-        )];
-        let about = "talks to acquaintances, and to strangers sometimes";
+        let text = "the probability of talking to a stranger (default 0.3; 0 to 1)";
+        let parameters = vec![("strangers", text.to_owned())];
+        let about = "answers, talks to acquaintances, and to strangers sometimes";
         let sociable = PolicyEntry { name: "sociable", about, source, parameters };
-        vec![
-            sociable,
-            PolicyEntry { name: "shy", about: "never talks", source, parameters: Vec::new() },
-        ]
+        let shy = PolicyEntry { name: "shy", about: "never talks", source, parameters: Vec::new() };
+        vec![sociable, shy]
     }
 
     fn parse(policy: &str, parameters: &toml::Table) -> Result<Self, Problem> {
@@ -92,21 +92,25 @@ impl PolicySet for Townsman {
     }
 }
 
-impl Policy<Choice> for Townsman {
+impl Policy<Words> for Townsman {
     type Sees = Company;
     type News = News;
     type Round = ();
 
     fn begin(&self, _: &News) {}
 
-    fn answer(&self, (): &(), chunk: Chunk<'_, Choice, Company>) {
+    fn answer(&self, (): &(), chunk: Chunk<'_, Words, Company>) {
         chunk.answer(|company, stream| {
-            let known = company.other.is_some_and(|other| company.met().any(|met| met == other));
-            let talks = match self {
-                Self::Sociable { strangers } => known || stream.uniform() < *strangers,
-                Self::Shy => false,
-            };
-            if talks { Choice::Talk } else { Choice::Pass }
+            let Self::Sociable { strangers } = self else { return Words::default() };
+            let knows = |other| company.met().any(|met| met == other);
+            Words(match (company.spoken_to, company.other) {
+                (Some(other), _) => format!("Good to see you, {other}."),
+                (None, Some(other)) if knows(other) => format!("How are you, {other}?"),
+                (None, Some(other)) if stream.uniform() < *strangers => {
+                    format!("Good day, {other}. We have not met.")
+                }
+                _ => String::new(),
+            })
         });
     }
 }

@@ -242,12 +242,6 @@ fn merge_blocks<A: Attribute>(
     });
 }
 
-impl From<EnvironmentId> for usize {
-    fn from(environment: EnvironmentId) -> Self {
-        environment.0 as Self
-    }
-}
-
 /// Adds up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sum(pub i64);

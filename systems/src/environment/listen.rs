@@ -7,12 +7,12 @@ use thiserror::Error;
 use throng_engine::{AgentId, Mesh, Phase, Simulation};
 
 use super::attribute::{AttributeSystems, Watched};
-use super::tree::{EnvironmentId, Within};
+use super::tree::{EnvironmentId, Environments, Within};
 use crate::ShowSystems;
 use crate::network::TieSystems;
 use crate::rows::each_in_order;
 use crate::space::LatticeSystems;
-use crate::timeline::{Clock, Moment};
+use crate::timeline::{Clock, DAY, Moment};
 
 /// Generations of reactions in one exchange: an event is the first one, what listeners cause is the next.
 pub const CASCADE_MAX: usize = 32;
@@ -41,6 +41,13 @@ pub enum Happening {
         /// What it entered.
         place: EnvironmentId,
     },
+    /// An agent has found letters in its mailbox.
+    Received {
+        /// The agent.
+        agent: AgentId,
+        /// The name under which these letters are announced.
+        letters: &'static str,
+    },
     /// A time has come.
     Time(Moment),
 }
@@ -54,8 +61,12 @@ pub enum Trigger {
     Left(Option<EnvironmentId>),
     /// Agents that arrive at this place, or any.
     Entered(Option<EnvironmentId>),
+    /// Letters that are announced under this name, for each agent that has received some.
+    Received(&'static str),
     /// The first round at or after this time.
     Time(Moment),
+    /// Every day at this time, in seconds since midnight, in the first round at or after it.
+    Daily(i64),
 }
 
 impl Trigger {
@@ -66,21 +77,26 @@ impl Trigger {
             | (Self::Entered(wanted), Happening::Entered { place, .. }) => {
                 wanted.is_none_or(|wanted| wanted == place)
             }
+            (Self::Received(name), Happening::Received { letters, .. }) => name == letters,
             (Self::Time(time), Happening::Time(now)) => time == now,
+            (Self::Daily(time), Happening::Time(now)) => time == now.time_of_day(),
             _ => false,
         }
     }
 }
 
-/// The events that no listener has heard of yet.
+/// The events that no listener has heard of yet; nothing is kept where nobody listens.
 #[derive(Resource, Debug, Default)]
-pub(super) struct Happenings {
+pub(crate) struct Happenings {
     waiting: Vec<Happening>,
+    listened: bool,
 }
 
 impl Happenings {
-    pub(super) fn note(&mut self, event: Happening) {
-        self.waiting.push(event);
+    pub(crate) fn note(&mut self, event: Happening) {
+        if self.listened {
+            self.waiting.push(event);
+        }
     }
 }
 
@@ -110,6 +126,8 @@ struct Listener {
 #[derive(Resource, Debug, Default)]
 struct Listeners {
     all: Vec<Listener>,
+    /// When times were last looked at.
+    looked: Option<Moment>,
 }
 
 /// The place that an agent was in when its moves were last looked at.
@@ -124,8 +142,8 @@ pub struct ListenSystems;
 pub trait Listen {
     /// Runs a system for each event that meets the trigger, after Update, before the exchange ends.
     ///
-    /// Happenings are ordered by kind, then by environment or agent; for each one listeners run in the order in
-    /// which they were added. Listeners run in every world for all events, so they may change environments,
+    /// Happenings are ordered by kind (changes, leaving, entering, letters, times), then by environment or agent;
+    /// for each one listeners run in the order in which they were added. Listeners run in every world for all events, so they may change environments,
     /// wake agents through [`crate::timeline::Wakes`] and write through [`crate::mail::Mail`], but read agents
     /// only through what all worlds know.
     fn listen<M>(
@@ -148,6 +166,7 @@ impl Listen for Simulation {
             self.init_resource::<Listeners>()
                 .init_resource::<Happenings>()
                 .init_resource::<Watched>();
+            self.world_mut().resource_mut::<Happenings>().listened = true;
             self.carries::<Within>().carries::<Before>();
             self.add_systems(
                 Phase::Settle,
@@ -168,24 +187,36 @@ impl Listen for Simulation {
     }
 }
 
+/// Notes the times that have come since they were last looked at.
 fn notice_times(
     clock: Option<Res<Clock>>,
     mut listeners: ResMut<Listeners>,
     mut events: ResMut<Happenings>,
 ) {
     let Some(clock) = clock else { return };
+    let now = clock.now();
+    let since = listeners.looked.replace(now).unwrap_or(clock.start() + -1);
     let mut come = Vec::new();
-    for listener in listeners.all.iter_mut().filter(|listener| listener.pending) {
-        if let Trigger::Time(time) = listener.trigger
-            && time <= clock.now()
-        {
-            listener.pending = false;
-            come.push(time);
+    for listener in &mut listeners.all {
+        match listener.trigger {
+            Trigger::Time(time) if listener.pending && time <= now => {
+                listener.pending = false;
+                come.push(time);
+            }
+            Trigger::Daily(time) => come.extend(daily(time, since, now)),
+            _ => (),
         }
     }
     come.sort_unstable();
     come.dedup();
     come.into_iter().for_each(|time| events.note(Happening::Time(time)));
+}
+
+/// The last moment after `since` and until `now` that has this time of day: days without a round pass unnoticed.
+fn daily(time: i64, since: Moment, now: Moment) -> Option<Moment> {
+    let today = now.midnight() + time;
+    let last = if today <= now { today } else { today + -DAY };
+    (last > since).then_some(last)
 }
 
 /// A move as it is sent between worlds.
@@ -196,9 +227,10 @@ struct Move {
     to: EnvironmentId,
 }
 
-/// Finds out who is somewhere else than before; only a move between places counts, not one within.
+/// Finds out who is somewhere else than before. Whoever goes from one room of a house to another leaves a room
+/// and enters one, and neither leaves nor enters the house.
 fn notice_moves(
-    mesh: Res<Mesh>,
+    (mesh, environments): (Res<Mesh>, Option<Res<Environments>>),
     listeners: Res<Listeners>,
     mut events: ResMut<Happenings>,
     mut agents: Query<(&AgentId, &Within, &mut Before)>,
@@ -219,11 +251,20 @@ fn notice_moves(
             }
         });
     }
+    let around = |place: EnvironmentId| {
+        let known = environments.iter().flat_map(move |all| all.around(place));
+        // A place that is no environment has nothing around it.
+        let alone = environments.as_ref().is_none_or(|all| !all.has(place)).then_some(place);
+        known.chain(alone)
+    };
     for Move { agent, from, to } in mesh.gather(moves)?.into_iter().flatten() {
-        if let Some(place) = from {
+        let before = || from.into_iter().flat_map(around);
+        for place in before().filter(|place| around(to).all(|other| other != *place)) {
             events.note(Happening::Left { agent, place });
         }
-        events.note(Happening::Entered { agent, place: to });
+        for place in around(to).filter(|place| before().all(|other| other != *place)) {
+            events.note(Happening::Entered { agent, place });
+        }
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ pub use attribute::{
     Attribute, AttributeSystems, Attributes, Edit, First, HasAttributes, Max, Min, Request, Rule,
     Sum, Union,
 };
+pub(crate) use listen::Happenings;
 pub use listen::{CASCADE_MAX, EndlessCascade, Happening, Listen, ListenSystems, Trigger};
 pub use tree::{Announcement, EnvironmentId, EnvironmentProblem, Environments, Within};
 

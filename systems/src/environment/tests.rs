@@ -4,13 +4,14 @@ use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
 use throng_engine::reduce::Reduction;
 use throng_engine::{
-    AgentId, Columns, Mesh, Phase, Pool, Population, Simulation, SimulationSettings, Summaries,
+    AgentId, Columns, Mesh, Phase, Pool, Population, Round, Simulation, SimulationSettings,
+    Summaries,
 };
 
 use super::*;
-use crate::mail::{DeliverSystems, Letters, Mail, MailRules};
+use crate::mail::{DeliverSystems, Letters, Mail, MailRules, Outbox};
 use crate::testing::same_everywhere;
-use crate::timeline::{Moment, Pace, Timed, Timeline};
+use crate::timeline::{Awake, Moment, Pace, Timed, Timeline, TurnOrder, Turns, WakeAt, Wakes};
 
 macro_rules! attributes {
     ($($name:ident($value:ty), $rule:ty, |$own:ident, $merged:ident| $apply:expr;)+) => {$(
@@ -115,7 +116,7 @@ fn report(
 
 #[test]
 fn requests_are_merged_by_their_rules_in_any_world() {
-    let outcomes = same_everywhere(10_000, 2, |sim| {
+    let outcomes = same_everywhere(13_000, 2, |sim| {
         sim.attribute::<Money>().attribute::<Bid>().attribute::<Low>();
         sim.attribute::<Owner>().attribute::<Names>().attribute::<Story>();
         sim.add(groups).summarises::<Row>();
@@ -126,14 +127,14 @@ fn requests_are_merged_by_their_rules_in_any_world() {
     assert_eq!(text("owner"), "I64([4002, 4003, 4001])");
     assert_eq!(text("low"), "I64([3, 3, 3])");
     assert_eq!(text("names"), "I64([50, 50, 50])");
-    assert!(text("story").contains("\"0 3000 6000 9000 \""), "{}", text("story"));
+    assert!(text("story").contains("\"0 3000 6000 9000 12000 \""), "{}", text("story"));
     assert_eq!(text("money"), format!("I64([{}])", expected_money()));
 }
 
 /// The sums of group money, computed the plain way.
 fn expected_money() -> String {
     let sum =
-        |group| (0..10_000).filter(|a| a % 3 == group).map(|a: i64| a % 5 - 2).sum::<i64>() + 100;
+        |group| (0..13_000).filter(|a| a % 3 == group).map(|a: i64| a % 5 - 2).sum::<i64>() + 100;
     format!("{}, {}, {}", sum(0), sum(1), sum(2))
 }
 
@@ -229,7 +230,7 @@ struct SeenRow {
 #[test]
 fn listeners_hear_of_edges_changes_and_times_and_write_letters() {
     let start: Moment = "2026-06-01 08:00".parse().unwrap();
-    let outcomes = same_everywhere(10_000, 3, |sim| {
+    let outcomes = same_everywhere(13_000, 3, |sim| {
         let world = sim.world_mut();
         for place in ["a", "b", "c"] {
             Environments::make(world, place, None, Money(0)).unwrap();
@@ -287,4 +288,105 @@ fn listeners_that_set_each_other_off_are_stopped_by_name() {
         error.contains("32 times in one exchange, the last time listener `perpetual`"),
         "{error}"
     );
+}
+
+#[test]
+fn listeners_hear_of_letters_and_wake_their_readers_in_any_world() {
+    fn write(mut agents: Query<(&AgentId, &mut Outbox<u32>)>, round: Res<Round>) {
+        for (agent, mut outbox) in agents.iter_mut().filter(|(agent, _)| agent.0 % 1_000 == 7) {
+            if round.0 == 1 {
+                outbox.send(AgentId(agent.0 / 1_000), agent.0);
+            }
+        }
+    }
+    fn answer(In(event): In<Happening>, mut wakes: ResMut<Wakes>, mut mail: ResMut<Mail<u32>>) {
+        let Happening::Received { agent, letters } = event else {
+            panic!("only letters: {event:?}")
+        };
+        assert_eq!(letters, "notes");
+        wakes.wake(AgentId(agent.0 + 100));
+        if agent.0 < 50 {
+            mail.write(AgentId(agent.0 + 50), 1);
+        }
+    }
+    fn mark(mut agents: Query<(&Awake, &mut Letters3)>) {
+        agents.iter_mut().for_each(|(awake, mut letters)| letters.0 += u32::from(awake.0));
+    }
+    let outcomes = same_everywhere(13_000, 3, |sim| {
+        sim.timeline(Timeline { start: Moment(0), pace: Pace::Every(60), end: Moment::NEVER })
+            .letters::<u32>(MailRules::default())
+            .announces_letters::<u32>("notes")
+            .carries_with(|| WakeAt(Moment::NEVER))
+            .turns(TurnOrder::Simultaneous, 1)
+            .carries::<Letters3>()
+            .records::<Letters3>()
+            .listen("answer", Trigger::Received("notes"), answer)
+            .add_systems(Phase::Update, (write, mark));
+    });
+    // Letters of round 1 are read in round 2, their readers' neighbours wake in round 3.
+    let woken = |round: usize| match &outcomes[round].agents.column("letters3").unwrap().values {
+        throng_engine::record::Values::I64(counts) => counts.iter().sum::<i64>(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([woken(0), woken(1), woken(2)], [0, 0, 13]);
+}
+
+#[test]
+fn whoever_goes_from_room_to_room_stays_in_the_house_and_days_have_their_bell() {
+    fn go(round: Res<Round>, mut agents: Query<&mut Within>) {
+        // Before the first round agents stand outside; then kitchen, cellar, the neighbours' kitchen.
+        let places = [1, 2, 4];
+        agents.iter_mut().for_each(|mut within| {
+            within.0 = EnvironmentId(places[round.0 as usize - 1]);
+        });
+    }
+    let mut sim = Simulation::new(SimulationSettings::new(1, 1)).unwrap();
+    let world = sim.world_mut();
+    for house in ["ours", "theirs"] {
+        let own = Environments::make(world, house, None, ()).unwrap();
+        for room in ["kitchen", "cellar"].iter().take(if house == "ours" { 2 } else { 1 }) {
+            Environments::make(world, room, Some(own), ()).unwrap();
+        }
+    }
+    let start: Moment = "2026-06-01 20:00".parse().unwrap();
+    sim.timeline(Timeline { start, pace: Pace::Every(4 * 3_600), end: Moment::NEVER })
+        .init_resource::<Seen>()
+        .listen("in", Trigger::Entered(None), note)
+        .listen("out", Trigger::Left(None), note)
+        .listen("bell", Trigger::Daily(22 * 3_600), note)
+        .add_systems(Phase::Update, go);
+    let mut heard = Vec::new();
+    for _ in 0..3 {
+        sim.round().unwrap();
+        let seen = &mut sim.world_mut().resource_mut::<Seen>().0;
+        heard.push(std::mem::take(seen).join("; "));
+    }
+    let of = |kind: &str, place: u32| {
+        format!("{kind} {{ agent: AgentId(0), place: EnvironmentId({place}) }}")
+    };
+    let bell = start + 2 * 3_600;
+    assert_eq!(
+        heard,
+        [
+            format!("{}; {}", of("Entered", 0), of("Entered", 1)),
+            format!("{}; {}; Time({bell:?})", of("Left", 1), of("Entered", 2)),
+            [("Left", 0), ("Left", 2), ("Entered", 3), ("Entered", 4)]
+                .map(|(kind, place)| of(kind, place))
+                .join("; "),
+        ]
+    );
+}
+
+#[test]
+fn what_nobody_listens_to_is_not_kept() {
+    fn kick(mut agents: Query<&mut Request<Money>>) {
+        agents.iter_mut().for_each(|mut request| request.update(EnvironmentId(0), 1));
+    }
+    let mut sim = Simulation::new(SimulationSettings::new(1, 1)).unwrap();
+    Environments::make(sim.world_mut(), "only", None, Money(0)).unwrap();
+    sim.attribute::<Money>().add_systems(Phase::Update, kick);
+    for _ in 0..5 {
+        sim.round().unwrap();
+    }
+    assert!(format!("{:?}", sim.resource::<Happenings>()).contains("waiting: []"));
 }

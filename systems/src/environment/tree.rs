@@ -99,6 +99,11 @@ impl Environments {
         self.entities.is_empty()
     }
 
+    /// Whether there is an environment of this number.
+    pub const fn has(&self, environment: EnvironmentId) -> bool {
+        (environment.0 as usize) < self.len()
+    }
+
     /// The environment with this path.
     pub fn find(&self, path: &str) -> Option<EnvironmentId> {
         self.by_path.get(path).copied()
@@ -125,8 +130,7 @@ impl Environments {
     /// The environment and those around it, from the inside out.
     pub fn around(&self, environment: EnvironmentId) -> impl Iterator<Item = EnvironmentId> {
         let parent = |inner: &EnvironmentId| self.parents.get(inner.0 as usize).copied().flatten();
-        let known = (environment.0 as usize) < self.len();
-        std::iter::successors(known.then_some(environment), parent)
+        std::iter::successors(Some(environment).filter(|own| self.has(*own)), parent)
     }
 
     /// The environments directly within this one, in order.

@@ -10,6 +10,7 @@ use throng_engine::{
 };
 
 use super::Message;
+use crate::environment::{AttributeSystems, Happening, Happenings, ListenSystems};
 use crate::rows::each_in_order;
 
 /// What happens to letters that a full mailbox cannot take.
@@ -199,6 +200,9 @@ pub struct DeliverSystems;
 pub trait Letters {
     /// Lets agents send letters of this kind.
     fn letters<M: Message>(&mut self, rules: MailRules) -> &mut Self;
+    /// Tells listeners who has received letters of this kind, under a name; see
+    /// [`crate::environment::Trigger::Received`].
+    fn announces_letters<M: Message>(&mut self, letters: &'static str) -> &mut Self;
     /// Keeps the delivered letters of this kind as a table of every round; `agent` received the letter.
     fn keeps_letters<M: Message + Columns>(&mut self, table: &'static str) -> &mut Self;
 }
@@ -221,6 +225,21 @@ impl Letters for Simulation {
             .add_systems(Phase::Observe, deliver::<M>.in_set(DeliverSystems))
     }
 
+    fn announces_letters<M: Message>(&mut self, letters: &'static str) -> &mut Self {
+        let announce =
+            move |mesh: Res<Mesh>, mail: Res<Mail<M>>, mut events: ResMut<Happenings>| {
+                let found = mail.range.agents().filter(|agent| mail.mailbox(*agent).len() > 0);
+                for agent in mesh.gather(found.collect::<Vec<_>>())?.into_iter().flatten() {
+                    events.note(Happening::Received { agent, letters });
+                }
+                Ok::<(), BevyError>(())
+            };
+        // What is noted is sorted before anyone hears of it, so that the order of kinds does not matter.
+        let announce = announce.in_set(AnnounceSystems).ambiguous_with(AnnounceSystems);
+        let before = announce.ambiguous_with(AttributeSystems).before(ListenSystems);
+        self.init_resource::<Happenings>().add_systems(Phase::Settle, before)
+    }
+
     fn keeps_letters<M: Message + Columns>(&mut self, table: &'static str) -> &mut Self {
         let keep = move |round: Res<Round>,
                          exchanges: Res<Exchanges>,
@@ -239,6 +258,10 @@ impl Letters for Simulation {
         )
     }
 }
+
+/// The systems that tell listeners of letters.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct AnnounceSystems;
 
 /// The systems that write tables of what was delivered or posted; they only add rows.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -7,7 +7,7 @@ use throng_engine::{AgentId, Exchanges, Mesh, Phase, Population, Round, Simulati
 
 use super::Message;
 use super::letters::KeepSystems;
-use crate::network::Network;
+use crate::network::{Layer, Network};
 use crate::rows::each_in_order;
 
 /// Whom a post is for.
@@ -103,9 +103,9 @@ impl<M: Message> Board<M> {
     }
 
     /// What an agent's contacts wrote to their followers, by author and sequence.
-    pub fn followed<'a>(
+    pub fn followed<'a, L: Layer>(
         &'a self,
-        network: &'a Network,
+        network: &'a Network<L>,
         agent: AgentId,
     ) -> impl Iterator<Item = &'a Post<M>> {
         let posts = network.contacts(agent).iter().flat_map(|contact| self.by(*contact));

@@ -1,6 +1,7 @@
 //! Letters and posts arrive in one order in any world, and none goes astray uncounted.
 
 use bevy_ecs::prelude::*;
+use proptest::prelude::*;
 use throng_engine::record::Values;
 use throng_engine::stream::Purpose;
 use throng_engine::{
@@ -82,10 +83,10 @@ fn mail(sim: &mut Simulation) {
 
 #[test]
 fn letters_and_posts_arrive_in_one_order_in_any_world() {
-    let outcomes = same_everywhere(9_000, 3, mail);
+    let outcomes = same_everywhere(13_000, 3, mail);
     let (letters, posts) = (&outcomes[1].tables[0].1, &outcomes[1].tables[1].1);
     assert_eq!(outcomes[0].tables[0].1.rows(), 0);
-    assert!(letters.rows() > 5_000 && posts.rows() == 2 * 9_000 / 50, "{}", letters.rows());
+    assert!(letters.rows() > 5_000 && posts.rows() == 2 * 13_000 / 50, "{}", letters.rows());
     let numbers = |name| match &letters.column(name).unwrap().values {
         Values::I64(numbers) => numbers.clone(),
         other => panic!("{other:?}"),
@@ -130,4 +131,58 @@ fn a_full_mailbox_does_as_its_rule_says() {
     assert_eq!(three_letters(Overflow::DropOldest), Ok(vec![1, 2]));
     let error = three_letters(Overflow::Fail).unwrap_err();
     assert!(error.contains("agent 1 gets 3 letters, and its mailbox takes 2"), "{error}");
+}
+
+/// What each agent of a test writes, and what came of it.
+#[derive(Resource, Clone)]
+struct Plan(Vec<(u32, u32)>);
+
+fn write_planned(plan: Res<Plan>, mut agents: Query<(&AgentId, &mut Outbox<u32>)>) {
+    for (agent, mut outbox) in &mut agents {
+        for (number, (_, to)) in plan.0.iter().enumerate().filter(|(_, (from, _))| *from == agent.0)
+        {
+            outbox.send(AgentId(*to), number as u32);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn letters_are_conserved_whatever_is_written(
+        letters in prop::collection::vec((0_u32..6, 0_u32..8), 0..60),
+        outbox_max in 0_u32..8,
+        mailbox_max in 0_u32..8,
+        oldest in any::<bool>(),
+    ) {
+        let overflow = if oldest { Overflow::DropOldest } else { Overflow::DropNewest };
+        let mut sim = Simulation::new(SimulationSettings::new(3, 6)).unwrap();
+        sim.letters::<u32>(MailRules { outbox_max, mailbox_max, overflow })
+            .insert_resource(Plan(letters.clone()))
+            .add_systems(Phase::Update, write_planned);
+        sim.round().unwrap();
+        sim.round().unwrap();
+        let mail = sim.resource::<Mail<u32>>();
+        let MailCounts { sent, delivered, overflowed, unsent, unknown } = mail.counts();
+        prop_assert_eq!(sent, letters.len() as u64);
+        prop_assert_eq!(sent, delivered + overflowed + unsent + unknown);
+        // The same by hand: each agent's first letters, to those that exist, as many as fit.
+        let sent_by = |from: u32| {
+            let own = letters.iter().enumerate().filter(move |(_, letter)| letter.0 == from);
+            own.take(outbox_max as usize)
+        };
+        let mut by_hand = 0;
+        for to in 0..6 {
+            let all: Vec<u32> = (0..6)
+                .flat_map(sent_by)
+                .filter(|(_, letter)| letter.1 == to)
+                .map(|(number, _)| number as u32)
+                .collect();
+            let fit = all.len().min(mailbox_max as usize);
+            let kept = if oldest { &all[all.len() - fit..] } else { &all[..fit] };
+            by_hand += fit as u64;
+            let found: Vec<u32> = mail.mailbox(AgentId(to)).map(|letter| letter.body).collect();
+            prop_assert_eq!(found, kept);
+        }
+        prop_assert_eq!(delivered, by_hand);
+    }
 }

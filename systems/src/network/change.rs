@@ -1,12 +1,13 @@
 //! Ties that are made and cut during a run, on request of the agents.
 
 use std::cmp::Ordering;
+use std::marker::PhantomData;
 
 use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
 use throng_engine::{AgentId, Mesh};
 
-use super::{Network, NetworkError, Ties, check_tie};
+use super::{Contacts, Layer, Network, NetworkError, Ties, check_tie};
 use crate::rows::each_in_order;
 
 /// A change that an agent asks for.
@@ -20,8 +21,29 @@ pub enum TieChange {
 
 /// The changes that an agent asks for in this exchange. They are made after Update, agent by agent in order,
 /// and each agent's in its own order; of changes to the same tie the last one stays.
-#[derive(Component, Clone, Debug, Default, PartialEq, Eq)]
-pub struct TieRequests(pub Vec<TieChange>);
+#[derive(Component, Clone, Debug, PartialEq, Eq)]
+pub struct TieRequests<L: Layer = Contacts> {
+    changes: Vec<TieChange>,
+    layer: PhantomData<fn() -> L>,
+}
+
+impl<L: Layer> Default for TieRequests<L> {
+    fn default() -> Self {
+        Self { changes: Vec::new(), layer: PhantomData }
+    }
+}
+
+impl<L: Layer> TieRequests<L> {
+    /// Asks for a new contact.
+    pub fn connect(&mut self, contact: AgentId) {
+        self.changes.push(TieChange::Connect(contact));
+    }
+
+    /// Asks for the end of a tie.
+    pub fn cut(&mut self, contact: AgentId) {
+        self.changes.push(TieChange::Cut(contact));
+    }
+}
 
 /// The systems of Start and Settle that build and change the network.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,7 +52,7 @@ pub struct TieSystems;
 /// A cell of the network: row, contact, and whether it is to be there.
 type Cell = (AgentId, AgentId, bool);
 
-impl Network {
+impl<L: Layer> Network<L> {
     /// Makes changes in the given order. Every world must make the same ones; each keeps its own rows.
     ///
     /// # Errors
@@ -96,16 +118,16 @@ fn merge(mut row: &[AgentId], mut cells: &[Cell], merged: &mut Vec<AgentId>) {
 }
 
 /// Makes the changes that agents ask for.
-pub(super) fn change_ties(
+pub(super) fn change_ties<L: Layer>(
     mesh: Res<Mesh>,
-    mut network: ResMut<Network>,
-    mut agents: Query<(&AgentId, &mut TieRequests)>,
+    mut network: ResMut<Network<L>>,
+    mut agents: Query<(&AgentId, &mut TieRequests<L>)>,
 ) -> Result<(), BevyError> {
     let mut changes = Vec::new();
     for (ids, mut requests) in agents.contiguous_iter_mut()? {
         let requests = requests.bypass_change_detection();
         each_in_order(ids, |row| {
-            changes.extend(requests[row].0.drain(..).map(|change| (ids[row], change)));
+            changes.extend(requests[row].changes.drain(..).map(|change| (ids[row], change)));
         });
     }
     network.change(&mesh.gather(changes)?.concat())?;

@@ -1,16 +1,10 @@
-//! The networks that a configuration can ask for, each a pure function of its settings, population and seed.
+//! The networks that a configuration can ask for, and what is wrong with what it asks for.
 
-use std::sync::Arc;
-
-use bevy_ecs::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use throng_engine::{AgentId, Phase, Pool, Population, Seed, Simulation};
 
-use super::change::{TieRequests, TieSystems, change_ties};
-use super::random;
-use super::{Network, NetworkError, Ties};
-use crate::{Problem, Share};
+use super::NetworkError;
+use crate::Problem;
 
 /// Contacts per agent that a network may have on average.
 const DEGREE_MAX: f64 = 10_000.0;
@@ -58,10 +52,14 @@ pub enum Graph {
         links: u32,
     },
     /// Ties are likelier within blocks (P. Holland, K. Laskey and S. Leinhardt, "Stochastic blockmodels:
-    /// First steps", Social Networks 5, 1983). Where the scenario gives agents an attribute, its values are
-    /// the blocks, and this is homophily by attribute; otherwise blocks are drawn by their shares.
+    /// First steps", Social Networks 5, 1983). With `by` the values of an attribute are the blocks, and this is
+    /// homophily by attribute; otherwise blocks are drawn by their shares.
     Blocks {
-        /// Shares of the blocks.
+        /// The attribute: `model`, `background` or one of the population's groups.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// Shares of the blocks, where there is no attribute.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         shares: Vec<f64>,
         /// Contacts on average.
         degree: f64,
@@ -74,240 +72,196 @@ pub enum Graph {
         /// Numbers of contacts, each with its share of the population.
         degrees: Vec<(u32, f64)>,
     },
+    /// The ties of a file, CSV or Parquet, with a column for each end.
+    Edges {
+        /// The file; counted from the configuration's folder.
+        file: String,
+        /// Whether ties lead one way only: whoever is in the first column follows the second.
+        #[serde(default)]
+        directed: bool,
+        /// The column of the first agents.
+        #[serde(default = "from_column")]
+        from: String,
+        /// The column of the second agents.
+        #[serde(default = "to_column")]
+        to: String,
+        /// Digest of the file, which a run writes down; a file that has another one since is refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<String>,
+    },
 }
 
-/// The attribute of an agent by which like joins like.
-pub type AttributeOf<'a> = &'a (dyn Fn(AgentId) -> u32 + Send + Sync);
+fn from_column() -> String {
+    "from".to_owned()
+}
+
+fn to_column() -> String {
+    "to".to_owned()
+}
 
 impl Graph {
-    /// What is wrong with the settings, by the key within the table `network`.
+    /// What is wrong with the settings, whatever the population; the key is relative to them.
     pub fn problem(&self) -> Option<Problem> {
-        self.check().err().map(|error| match error {
-            NetworkError::Setting { key, message } => {
-                Problem::new(&format!("network.{key}"), message, "write another value")
-            }
-            other => Problem::new("network", other.to_string(), "write another value"),
-        })
+        self.check().err().map(problem)
     }
 
-    fn check(&self) -> Result<(), NetworkError> {
-        let positive = |key, value: u32| setting(value > 0, key, "must be at least 1");
-        let degree = |value: f64| {
-            setting((0.0..=DEGREE_MAX).contains(&value), "degree", "must be from 0 to 10000")
+    /// What is wrong with the settings for a population of this size.
+    pub fn problem_among(&self, agents: u64) -> Option<Problem> {
+        self.check_among(agents).err().map(problem)
+    }
+
+    pub(super) fn check(&self) -> Result<(), NetworkError> {
+        let positive = |key, value: u32| {
+            setting(value > 0, key, || format!("{value} leaves everyone alone"), || at_least(1))
         };
         match self {
             Self::Ring { each_side } => positive("each_side", *each_side),
             Self::Grid { width, .. } => positive("width", *width),
-            Self::ErdosRenyi { degree: mean, .. } => degree(*mean),
+            Self::ErdosRenyi { degree, .. } => check_degree("degree", *degree),
             Self::WattsStrogatz { each_side, rewired } => {
                 positive("each_side", *each_side)?;
-                setting((0.0..=1.0).contains(rewired), "rewired", "must be from 0 to 1")
+                let possible = (0.0..=1.0).contains(rewired);
+                setting(
+                    possible,
+                    "rewired",
+                    || format!("{rewired} is no probability"),
+                    || "write 0 to 1".to_owned(),
+                )
             }
             Self::BarabasiAlbert { links } => positive("links", *links),
-            Self::Blocks { shares, degree: mean, affinity } => {
-                degree(*mean)?;
-                check_shares("shares", shares)?;
-                setting(affinity.is_finite() && *affinity >= 0.0, "affinity", "must be 0 or more")
+            Self::Blocks { by, shares, degree, affinity } => {
+                check_degree("degree", *degree)?;
+                if by.is_none() {
+                    check_shares("shares", shares)?;
+                }
+                let possible = affinity.is_finite() && *affinity >= 0.0;
+                setting(
+                    possible,
+                    "affinity",
+                    || format!("ties cannot be {affinity} times likelier"),
+                    || at_least(0),
+                )
             }
             Self::Configuration { degrees } => {
                 let shares: Vec<_> = degrees.iter().map(|(_, share)| *share).collect();
                 check_shares("degrees", &shares)?;
-                let largest = degrees.iter().map(|(degree, _)| *degree).max().unwrap_or_default();
-                degree(f64::from(largest))
+                check_degree("degrees", largest(degrees).into())
             }
+            Self::Edges { file, .. } => setting(
+                !file.is_empty(),
+                "file",
+                || "the file has no name".to_owned(),
+                || "write the path of a .csv or .parquet file".to_owned(),
+            ),
         }
     }
 
-    /// The whole network of a population.
-    ///
-    /// # Errors
-    /// When a setting makes no sense for this population.
-    pub fn build(
-        &self,
-        pool: &Pool,
-        population: u64,
-        seed: u64,
-        attribute: Option<AttributeOf<'_>>,
-    ) -> Result<Network, NetworkError> {
-        self.check()?;
-        let n = population as u32;
-        let (ties, parts) = match self {
-            Self::Ring { each_side } => {
-                let reach = *each_side;
+    pub(super) fn check_among(&self, agents: u64) -> Result<(), NetworkError> {
+        let fits = |key, contacts: f64, most: u64| {
+            setting(
+                contacts <= most as f64,
+                key,
+                || format!("`{key}` of {contacts} does not fit {agents} agents"),
+                || format!("write at most {most}"),
+            )
+        };
+        // Both ends of all ties are counted in 32 bits.
+        let ends_max = (u64::from(u32::MAX) - 1) / agents.max(1);
+        match self {
+            Self::Ring { each_side } | Self::WattsStrogatz { each_side, .. } => {
+                fits("each_side", f64::from(*each_side), agents.saturating_sub(1) / 2)
+            }
+            Self::Grid { width, torus, .. } => {
+                fits("width", f64::from(*width), agents)?;
                 setting(
-                    u64::from(reach) * 2 < population,
-                    "each_side",
-                    "must be less than half the population",
-                )?;
-                (Ties::Mutual, by_agent(pool, n, |agent, pairs| ring(n, reach, agent, pairs)))
-            }
-            Self::Grid { width, torus, diagonal } => {
-                let fits = *width <= n && (!torus || n.is_multiple_of(*width));
-                setting(fits, "width", "must divide the population")?;
-                let grid = Grid { n, width: *width, torus: *torus, diagonal: *diagonal };
-                (Ties::Mutual, by_agent(pool, n, |agent, pairs| grid.ties(agent, pairs)))
-            }
-            Self::ErdosRenyi { degree, directed } => {
-                let ties = if *directed { Ties::Directed } else { Ties::Mutual };
-                (ties, random::erdos_renyi(pool, n, seed, *degree, *directed))
-            }
-            Self::WattsStrogatz { each_side, rewired } => {
-                let reach = *each_side;
-                setting(
-                    u64::from(reach) * 2 < population,
-                    "each_side",
-                    "must be less than half the population",
-                )?;
-                (Ties::Mutual, random::watts_strogatz(pool, n, seed, reach, *rewired))
-            }
-            Self::BarabasiAlbert { links } => {
-                setting(*links < n, "links", "must be less than the population")?;
-                let ends = 2 * u64::from(*links) * population;
-                setting(
-                    ends < u64::from(u32::MAX),
-                    "links",
-                    "times the population must be below 2^31",
-                )?;
-                (Ties::Mutual, vec![random::barabasi_albert(n, seed, *links)])
-            }
-            Self::Blocks { shares, degree, affinity } => {
-                let shares: Vec<_> = shares.iter().copied().map(Share).collect();
-                (
-                    Ties::Mutual,
-                    random::blocks(pool, n, seed, &shares, (*degree, *affinity), attribute),
+                    !torus || agents.is_multiple_of((*width).into()),
+                    "width",
+                    || format!("rows of {width} leave a rest of {agents} agents"),
+                    || "write a divisor of the number of agents, or torus = false".to_owned(),
                 )
             }
-            Self::Configuration { degrees } => {
-                let largest = degrees.iter().map(|(degree, _)| u64::from(*degree)).max();
-                let ends = largest.unwrap_or_default() * population;
-                setting(
-                    ends < u64::from(u32::MAX),
-                    "degrees",
-                    "times the population must be below 2^32",
-                )?;
-                (Ties::Mutual, vec![random::configuration(n, seed, degrees)])
+            Self::ErdosRenyi { degree, .. } | Self::Blocks { degree, .. } => {
+                fits("degree", *degree, agents.saturating_sub(1))
             }
-        };
-        Ok(Network::of_pairs(pool, population, ties, &parts))
+            Self::BarabasiAlbert { links } => {
+                fits("links", f64::from(*links), (ends_max / 2).min(agents.saturating_sub(1)))
+            }
+            Self::Configuration { degrees } => {
+                let most = ends_max.min(agents.saturating_sub(1));
+                fits("degrees", f64::from(largest(degrees)), most)
+            }
+            Self::Edges { .. } => Ok(()),
+        }
     }
 }
 
-fn setting(holds: bool, key: &'static str, message: &str) -> Result<(), NetworkError> {
-    if holds { Ok(()) } else { Err(NetworkError::Setting { key, message: message.to_owned() }) }
+impl Graph {
+    /// Bytes of memory per agent while the network is built, most of which it keeps; ties of a file not included.
+    pub fn bytes_per_agent(&self) -> u64 {
+        let degree = match self {
+            Self::Ring { each_side } | Self::WattsStrogatz { each_side, .. } => {
+                2.0 * f64::from(*each_side)
+            }
+            Self::Grid { diagonal, .. } => {
+                if *diagonal {
+                    8.0
+                } else {
+                    4.0
+                }
+            }
+            Self::ErdosRenyi { degree, .. } | Self::Blocks { degree, .. } => *degree,
+            Self::BarabasiAlbert { links } => 2.0 * f64::from(*links),
+            Self::Configuration { degrees } => largest(degrees).into(),
+            Self::Edges { .. } => 0.0,
+        };
+        // Each contact once in pairs (half of 8 bytes) and twice in rows, and where each row begins.
+        16 + (12.0 * degree).ceil() as u64
+    }
+}
+
+fn problem(error: NetworkError) -> Problem {
+    match error {
+        NetworkError::Setting { key, message, hint } => Problem::new(key, message, hint),
+        other => Problem::new("kind", other.to_string(), "write another network"),
+    }
+}
+
+fn largest(degrees: &[(u32, f64)]) -> u32 {
+    degrees.iter().map(|(degree, _)| *degree).max().unwrap_or_default()
+}
+
+fn at_least(least: u32) -> String {
+    format!("write {least} or more")
+}
+
+pub(super) fn setting(
+    holds: bool,
+    key: &'static str,
+    message: impl FnOnce() -> String,
+    hint: impl FnOnce() -> String,
+) -> Result<(), NetworkError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(NetworkError::Setting { key, message: message(), hint: hint() })
+    }
+}
+
+fn check_degree(key: &'static str, degree: f64) -> Result<(), NetworkError> {
+    setting(
+        (0.0..=DEGREE_MAX).contains(&degree),
+        key,
+        || format!("{degree} is no number of contacts"),
+        || format!("write 0 to {DEGREE_MAX}"),
+    )
 }
 
 fn check_shares(key: &'static str, shares: &[f64]) -> Result<(), NetworkError> {
     let possible = shares.iter().all(|share| share.is_finite() && *share >= 0.0);
-    setting(possible && shares.iter().sum::<f64>() > 0.0, key, "must be shares, not all of them 0")
-}
-
-/// Pairs of agents, in parts that follow each other in agent order.
-pub(super) type Pairs = Vec<(AgentId, AgentId)>;
-
-/// The ties that each agent brings in, in agent order.
-pub(super) fn by_agent(pool: &Pool, n: u32, bring: impl Fn(u32, &mut Pairs) + Sync) -> Vec<Pairs> {
-    let agents: Vec<u32> = (0..n).collect();
-    pool.chunks(agents.as_slice(), |agents| {
-        let mut pairs = Vec::new();
-        agents.iter().for_each(|&agent| bring(agent, &mut pairs));
-        pairs
-    })
-}
-
-fn ring(n: u32, reach: u32, agent: u32, pairs: &mut Pairs) {
-    let next = |k: u32| AgentId(((u64::from(agent) + u64::from(k)) % u64::from(n)) as u32);
-    pairs.extend((1..=reach).map(|k| (AgentId(agent), next(k))));
-}
-
-struct Grid {
-    n: u32,
-    width: u32,
-    torus: bool,
-    diagonal: bool,
-}
-
-impl Grid {
-    /// Ties to the right and downwards; those to the left and upwards are the neighbours' own.
-    fn ties(&self, agent: u32, pairs: &mut Pairs) {
-        let (row, column) = (i64::from(agent / self.width), i64::from(agent % self.width));
-        let straight = [(0, 1), (1, 0)];
-        let slanted = [(1, 1), (1, -1)];
-        let slanted = slanted.iter().filter(|_| self.diagonal);
-        for (down, right) in straight.iter().chain(slanted) {
-            if let Some(other) = self.at(row + down, column + right) {
-                pairs.push((AgentId(agent), AgentId(other)));
-            }
-        }
-    }
-
-    fn at(&self, row: i64, column: i64) -> Option<u32> {
-        let (width, height) = (i64::from(self.width), i64::from(self.n.div_ceil(self.width)));
-        let (row, column) = if self.torus {
-            (row.rem_euclid(height), column.rem_euclid(width))
-        } else {
-            (row, column)
-        };
-        let inside = (0..height).contains(&row) && (0..width).contains(&column);
-        let agent = row * width + column;
-        (inside && agent < i64::from(self.n)).then_some(agent as u32)
-    }
-}
-
-/// The network that is built when the run starts.
-#[derive(Resource)]
-struct Plan {
-    graph: Graph,
-    /// The attribute by which like joins like.
-    attribute: Option<Arc<OfAgent>>,
-}
-
-type OfAgent = dyn Fn(AgentId) -> u32 + Send + Sync;
-
-/// Networks, as an extension of the simulation.
-pub trait Networks {
-    /// Gives the run a [`Network`] and lets agents change it through [`TieRequests`].
-    fn network(&mut self, graph: Graph) -> &mut Self;
-    /// The same, with an attribute by which like joins like. It must be a pure function that is the same in all
-    /// worlds, such as an assignment by shares.
-    fn network_by(
-        &mut self,
-        graph: Graph,
-        attribute: impl Fn(AgentId) -> u32 + Send + Sync + 'static,
-    ) -> &mut Self;
-}
-
-impl Networks for Simulation {
-    fn network(&mut self, graph: Graph) -> &mut Self {
-        plan(self, Plan { graph, attribute: None })
-    }
-
-    fn network_by(
-        &mut self,
-        graph: Graph,
-        attribute: impl Fn(AgentId) -> u32 + Send + Sync + 'static,
-    ) -> &mut Self {
-        plan(self, Plan { graph, attribute: Some(Arc::new(attribute)) })
-    }
-}
-
-fn plan(sim: &mut Simulation, plan: Plan) -> &mut Simulation {
-    let population = sim.resource::<Population>().size;
-    sim.insert_resource(plan)
-        .insert_resource(Network::of_pairs(&Pool::new(1), population, Ties::Mutual, &[]))
-        .carries::<TieRequests>()
-        .add_systems(Phase::Start, build.in_set(TieSystems))
-        .add_systems(Phase::Settle, change_ties.in_set(TieSystems))
-}
-
-/// Builds the network and keeps the rows of this world.
-fn build(
-    (pool, population, seed): (Res<Pool>, Res<Population>, Res<Seed>),
-    plan: Res<Plan>,
-    mut network: ResMut<Network>,
-) -> Result<(), BevyError> {
-    let attribute = plan.attribute.as_deref().map(|attribute| attribute as AttributeOf<'_>);
-    let mut built = plan.graph.build(&pool, population.size, seed.0, attribute)?;
-    built.keep(population.range);
-    *network = built;
-    Ok(())
+    setting(
+        possible && shares.iter().sum::<f64>() > 0.0,
+        key,
+        || "these are no shares of a population".to_owned(),
+        || "write shares of 0 or more, not all of them 0".to_owned(),
+    )
 }

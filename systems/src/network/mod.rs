@@ -1,17 +1,35 @@
 //! Social networks: who is in contact with whom, as rows of contacts, and what agents hear from them.
 
+mod build;
 mod change;
 mod graph;
 mod heard;
 mod random;
 
+pub use build::{AttributeOf, Networks, Sources, TieLists};
 pub use change::{TieChange, TieRequests, TieSystems};
-pub use graph::{AttributeOf, Graph, Networks};
+pub use graph::Graph;
 pub use heard::{Audible, HearSystems, Heard, Hears};
+
+use std::marker::PhantomData;
 
 use bevy_ecs::prelude::Resource;
 use thiserror::Error;
 use throng_engine::{AgentId, AgentRange, Pool};
+
+/// A network of a run by a type that names it, for runs with several: friends beside colleagues.
+pub trait Layer: Send + Sync + 'static {
+    /// Its name. Networks of different names have different random ties.
+    const NAME: &'static str;
+}
+
+/// The network of a run that has only one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contacts;
+
+impl Layer for Contacts {
+    const NAME: &'static str = "contacts";
+}
 
 /// Whether a tie joins both or leads from one to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,19 +65,30 @@ pub enum NetworkError {
         text: String,
     },
     /// A setting that no network has.
-    #[error("{key}: {message}")]
+    #[error("{key}: {message} ({hint})")]
     Setting {
         /// The setting.
         key: &'static str,
-        /// What is wrong and what to write.
+        /// What is wrong.
         message: String,
+        /// What to write.
+        hint: String,
     },
+    /// An attribute that nobody has.
+    #[error(
+        "by: agents have no attribute `{0}` (write `model`, `background` or a group of the population)"
+    )]
+    Attribute(String),
+    /// A file whose ties have not been read.
+    #[error("file: the ties of `{0}` have not been read (put them into `TieLists`)")]
+    File(String),
 }
 
 /// The contacts of each agent of a range, ascending, in compressed sparse rows: 4 bytes per contact and 8 per
 /// agent. Nobody is its own contact, and nobody is a contact twice.
 #[derive(Resource, Clone, Debug, PartialEq, Eq)]
-pub struct Network {
+pub struct Network<L: Layer = Contacts> {
+    layer: PhantomData<fn() -> L>,
     ties: Ties,
     population: u64,
     rows: AgentRange,
@@ -84,6 +113,12 @@ impl Network {
             check_tie(population, one, other)?;
         }
         Ok(Self::of_pairs(pool, population, ties, &[edges]))
+    }
+
+    /// The same network under another name.
+    pub fn over<L: Layer>(self) -> Network<L> {
+        let Self { layer: _, ties, population, rows, starts, contacts, erased } = self;
+        Network { layer: PhantomData, ties, population, rows, starts, contacts, erased }
     }
 
     /// The network of a text with a tie in each line, as two agent numbers with a comma between them. A first
@@ -117,12 +152,13 @@ impl Network {
         pool: &Pool,
         population: u64,
         ties: Ties,
-        parts: &[Vec<(AgentId, AgentId)>],
+        parts: &[impl AsRef<[(AgentId, AgentId)]>],
     ) -> Self {
         let mutual = ties == Ties::Mutual;
         let n = population as usize;
         let mut next = vec![0_u64; n + 1];
-        let pairs = || parts.iter().flatten().filter(|(one, other)| one != other);
+        let given = || parts.iter().flat_map(AsRef::as_ref);
+        let pairs = || given().filter(|(one, other)| one != other);
         for (one, other) in pairs() {
             next[one.0 as usize] += 1;
             next[other.0 as usize] += u64::from(mutual);
@@ -142,13 +178,13 @@ impl Network {
                 put(other, one);
             }
         }
-        let given: usize = parts.iter().map(Vec::len).sum();
-        let loops = given - pairs().count();
+        let loops = given().count() - pairs().count();
         // After the pass each row's place is its end, which is the start of the next one.
         next.rotate_right(1);
         next[0] = 0;
         next[n] = sum;
         let mut network = Self {
+            layer: PhantomData,
             ties,
             population,
             rows: AgentRange::all(population),
@@ -198,7 +234,9 @@ impl Network {
         self.erased += (before - contacts.len()) as u64 / halves;
         (self.starts, self.contacts) = (starts, contacts);
     }
+}
 
+impl<L: Layer> Network<L> {
     fn row(&self, row: usize) -> &[AgentId] {
         &self.contacts[self.starts[row] as usize..self.starts[row + 1] as usize]
     }

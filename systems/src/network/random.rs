@@ -3,7 +3,9 @@
 use throng_engine::stream::{Purpose, Stream, Streams};
 use throng_engine::{AgentId, Pool};
 
-use super::graph::{AttributeOf, Pairs, by_agent};
+use super::NetworkError;
+use super::build::{AttributeOf, Pairs, by_agent};
+use super::graph::setting;
 use crate::{Share, assign};
 
 const TIES: Purpose = Purpose::new("network ties");
@@ -110,42 +112,64 @@ pub(super) fn barabasi_albert(n: u32, seed: u64, links: u32) -> Pairs {
 }
 
 /// Ties within and between blocks, `affinity` times likelier within.
-pub(super) fn blocks(
-    pool: &Pool,
-    n: u32,
-    seed: u64,
-    shares: &[Share],
-    (degree, affinity): (f64, f64),
-    attribute: Option<AttributeOf<'_>>,
-) -> Vec<Pairs> {
-    let drawn = assign(shares, n.into(), seed, BLOCK_OF);
-    let block_of = |agent| attribute.map_or_else(|| drawn(agent), |of| of(agent) as usize);
-    let blocks: Vec<usize> = (0..n).map(|agent| block_of(AgentId(agent))).collect();
-    let mut members: Vec<Vec<u32>> = vec![Vec::new(); blocks.iter().max().map_or(0, |max| max + 1)];
-    blocks.iter().zip(0..n).for_each(|(block, agent)| members[*block].push(agent));
-    let (within, between) = probabilities(n, &members, degree, affinity);
-    let (within, between) = (Chances::new(within), Chances::new(between));
-    let streams = Streams::new(seed, TIES, 0);
-    by_agent(pool, n, |agent, pairs| {
-        let mut stream = streams.agent(AgentId(agent));
-        for (block, members) in members.iter().enumerate() {
-            // Only those with larger numbers: each pair is drawn once.
-            let later = &members[members.partition_point(|member| *member <= agent)..];
-            let chances = if block == blocks[agent as usize] { &within } else { &between };
-            chances.each(&mut stream, later.len() as u32, |place| {
-                pairs.push((AgentId(agent), AgentId(later[place as usize])));
-            });
-        }
-    })
+pub(super) struct Blocks<'a> {
+    pub(super) shares: &'a [Share],
+    pub(super) degree: f64,
+    pub(super) affinity: f64,
 }
 
-/// The probabilities of a tie within a block and between two, so that the mean degree comes out.
-fn probabilities(n: u32, members: &[Vec<u32>], degree: f64, affinity: f64) -> (f64, f64) {
-    let pairs = |count: f64| count * (count - 1.0) / 2.0;
-    let all = pairs(f64::from(n));
-    let within: f64 = members.iter().map(|members| pairs(members.len() as f64)).sum();
-    let between = f64::from(n) * degree / 2.0 / (affinity * within + (all - within)).max(1.0);
-    ((affinity * between).min(1.0), between.min(1.0))
+impl Blocks<'_> {
+    /// The ties; without an attribute the blocks are drawn by their shares.
+    pub(super) fn ties(
+        &self,
+        pool: &Pool,
+        n: u32,
+        seed: u64,
+        attribute: Option<AttributeOf<'_>>,
+    ) -> Result<Vec<Pairs>, NetworkError> {
+        let blocks: Vec<usize> = match attribute {
+            Some(of) => (0..n).map(|agent| of(AgentId(agent)) as usize).collect(),
+            None => {
+                let drawn = assign(self.shares, n.into(), seed, BLOCK_OF);
+                (0..n).map(|agent| drawn(AgentId(agent))).collect()
+            }
+        };
+        let count = blocks.iter().max().map_or(0, |max| max + 1);
+        let mut members: Vec<Vec<u32>> = vec![Vec::new(); count];
+        blocks.iter().zip(0..n).for_each(|(block, agent)| members[*block].push(agent));
+        let (within, between) = self.chances(n, &members)?;
+        let streams = Streams::new(seed, TIES, 0);
+        Ok(by_agent(pool, n, |agent, pairs| {
+            let mut stream = streams.agent(AgentId(agent));
+            for (block, members) in members.iter().enumerate() {
+                // Only those with larger numbers: each pair is drawn once.
+                let later = &members[members.partition_point(|member| *member <= agent)..];
+                let chances = if block == blocks[agent as usize] { &within } else { &between };
+                chances.each(&mut stream, later.len() as u32, |place| {
+                    pairs.push((AgentId(agent), AgentId(later[place as usize])));
+                });
+            }
+        }))
+    }
+
+    /// The chances of a tie within a block and between two, so that the mean degree comes out.
+    fn chances(&self, n: u32, members: &[Vec<u32>]) -> Result<(Chances, Chances), NetworkError> {
+        let Self { degree, affinity, .. } = self;
+        let pairs = |count: f64| count * (count - 1.0) / 2.0;
+        let all = pairs(f64::from(n));
+        let within: f64 = members.iter().map(|members| pairs(members.len() as f64)).sum();
+        let weighted = affinity * within + (all - within);
+        let ties = f64::from(n) * degree / 2.0;
+        // With no pairs at all there is nobody to join, which only a degree of 0 asks for.
+        let between = if ties > 0.0 { ties / weighted } else { 0.0 };
+        setting(
+            between <= 1.0 && affinity * between <= 1.0,
+            "degree",
+            || format!("these blocks have too few pairs for {degree} contacts"),
+            || "write a smaller degree, or an affinity nearer to 1".to_owned(),
+        )?;
+        Ok((Chances::new(affinity * between), Chances::new(between)))
+    }
 }
 
 /// Ends of ties, as many for each agent as its degree says, joined at random.

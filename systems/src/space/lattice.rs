@@ -24,9 +24,28 @@ pub struct Cell(pub u32);
 #[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MoveTo(pub Option<Cell>);
 
+/// The largest number of cells: two numbers stand for what is no agent.
+pub const CELLS_MAX: u64 = u32::MAX as u64 - 1;
+
 /// Why a lattice cannot be.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum LatticeProblem {
+    /// No cells at all, or too many.
+    #[error("a lattice of {width} by {height} cells cannot be; write 1 to {CELLS_MAX} cells")]
+    Size {
+        /// Width given.
+        width: u32,
+        /// Height given.
+        height: u32,
+    },
+    /// An obstacle beyond the last cell.
+    #[error("cell {cell} cannot be blocked: there are {cells}")]
+    Obstacle {
+        /// The cell it names.
+        cell: u32,
+        /// Cells of the lattice.
+        cells: u32,
+    },
     /// More agents than free cells.
     #[error("{agents} agents do not fit into {free} free cells; make the lattice larger")]
     Full {
@@ -66,19 +85,32 @@ impl Lattice {
     const BLOCKED: u32 = u32::MAX - 1;
 
     /// An empty lattice; nobody can enter the blocked cells.
-    pub fn new(width: u32, height: u32, borders: Borders, blocked: &[Cell]) -> Self {
+    ///
+    /// # Errors
+    /// When there are no cells or too many, or an obstacle is outside.
+    pub fn new(
+        width: u32,
+        height: u32,
+        borders: Borders,
+        blocked: &[Cell],
+    ) -> Result<Self, LatticeProblem> {
+        if !(1..=CELLS_MAX).contains(&(u64::from(width) * u64::from(height))) {
+            return Err(LatticeProblem::Size { width, height });
+        }
         let count = width * height;
         let mut cells = vec![Self::FREE; count as usize];
-        blocked.iter().for_each(|cell| cells[cell.0 as usize] = Self::BLOCKED);
-        let mut lattice =
-            Self { width, height, borders, cells, free: Vec::new(), places: Vec::new() };
-        lattice.places = vec![0; count as usize];
+        for cell in blocked {
+            let place = cells.get_mut(cell.0 as usize);
+            *place.ok_or(LatticeProblem::Obstacle { cell: cell.0, cells: count })? = Self::BLOCKED;
+        }
+        let places = vec![0; count as usize];
+        let mut lattice = Self { width, height, borders, cells, free: Vec::new(), places };
         for cell in (0..count).map(Cell) {
             if lattice.cells[cell.0 as usize] == Self::FREE {
                 lattice.release(cell);
             }
         }
-        lattice
+        Ok(lattice)
     }
 
     /// Number of cells.
@@ -129,6 +161,59 @@ impl Lattice {
         };
         let inside = (0..height).contains(&row) && (0..width).contains(&column);
         inside.then(|| Cell((row * width + column) as u32))
+    }
+
+    /// The cells at most `radius` rows and columns away but for the cell itself, each once, in a fixed order.
+    pub fn within(&self, cell: Cell, radius: u32) -> impl Iterator<Item = Cell> + use<'_> {
+        let (row, column) = (cell.0 / self.width, cell.0 % self.width);
+        let columns = self.lines(column, radius, self.width);
+        let rows = self.lines(row, radius, self.height);
+        let all = rows.flat_map(move |row| columns.clone().map(move |column| (row, column)));
+        all.map(|(row, column)| Cell(row * self.width + column)).filter(move |other| *other != cell)
+    }
+
+    /// The rows or columns at most `radius` away from one of `count`.
+    fn lines(
+        &self,
+        from: u32,
+        radius: u32,
+        count: u32,
+    ) -> impl Iterator<Item = u32> + Clone + use<> {
+        let (from, radius, count) = (i64::from(from), i64::from(radius), i64::from(count));
+        let (first, last) = match self.borders {
+            Borders::Closed => ((from - radius).max(0), (from + radius).min(count - 1)),
+            // Once round and no further, so that no line comes twice.
+            Borders::Torus if 2 * radius + 1 >= count => (0, count - 1),
+            Borders::Torus => (from - radius, from + radius),
+        };
+        (first..=last).map(move |line| line.rem_euclid(count) as u32)
+    }
+
+    /// The larger one of the rows and columns between two cells, the short way round on a torus.
+    pub fn distance(&self, one: Cell, other: Cell) -> u32 {
+        let along = |one: u32, other: u32, count: u32| match self.borders {
+            Borders::Closed => one.abs_diff(other),
+            Borders::Torus => one.abs_diff(other).min(count - one.abs_diff(other)),
+        };
+        let rows = along(one.0 / self.width, other.0 / self.width, self.height);
+        rows.max(along(one.0 % self.width, other.0 % self.width, self.width))
+    }
+
+    /// The up to `count` nearest cells of a kind but for the cell itself, nearest first and by number where
+    /// equally near: free ones, or those of some agents.
+    pub fn nearest(&self, cell: Cell, count: usize, is_meant: impl Fn(Cell) -> bool) -> Vec<Cell> {
+        let farthest = self.width.max(self.height);
+        let mut radius = 1;
+        loop {
+            let mut found: Vec<Cell> =
+                self.within(cell, radius).filter(|other| is_meant(*other)).collect();
+            if found.len() >= count || radius >= farthest {
+                found.sort_unstable_by_key(|other| (self.distance(cell, *other), *other));
+                found.truncate(count);
+                return found;
+            }
+            radius = radius.saturating_mul(2);
+        }
     }
 
     /// Puts all agents into free cells at random and returns the cell of each.

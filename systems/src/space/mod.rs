@@ -5,7 +5,7 @@ mod lattice;
 mod plane;
 
 pub use index::{Near, Neighbour, SpatialIndex};
-pub use lattice::{Cell, Lattice, LatticeProblem, LatticeSystems, Lattices, MoveTo};
+pub use lattice::{CELLS_MAX, Cell, Lattice, LatticeProblem, LatticeSystems, Lattices, MoveTo};
 pub use plane::{Borders, Obstacle, Plane, PlaneProblem, Planes, Position, PositionSystems};
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use bevy_ecs::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use throng_engine::{AgentId, Phase, Pool, Simulation};
+use throng_engine::{AgentId, Columns, Phase, Pool, Simulation};
 
 use super::index::SpatialIndex;
 use crate::{ShowSystems, Shown, Shows};
@@ -21,7 +21,7 @@ pub enum Borders {
 }
 
 /// Where an agent is.
-#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Component, Columns, Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Position {
     /// Distance from the left edge.
     pub x: f64,
@@ -43,6 +43,19 @@ pub enum PlaneProblem {
         height: f64,
         /// Reach given.
         reach: f64,
+    },
+    /// An obstacle whose edges are no numbers or the wrong way round.
+    #[error("an obstacle from ({}, {}) to ({}, {}) cannot be; write left < right and lower < upper", .0[0], .0[1], .0[2], .0[3])]
+    Obstacle(Obstacle),
+    /// A position within an obstacle.
+    #[error("agent {agent} is at ({x}, {y}), within an obstacle")]
+    Blocked {
+        /// The agent.
+        agent: AgentId,
+        /// Its place from the left.
+        x: f64,
+        /// Its place from below.
+        y: f64,
     },
     /// A position outside the plane or no number.
     #[error("agent {agent} is at ({x}, {y}), outside a plane of {width} by {height}")]
@@ -95,10 +108,18 @@ impl Plane {
     }
 
     /// The same plane with these obstacles.
-    #[must_use]
-    pub fn with_obstacles(mut self, obstacles: Vec<Obstacle>) -> Self {
+    ///
+    /// # Errors
+    /// When the edges of one are no numbers or the wrong way round.
+    pub fn with_obstacles(mut self, obstacles: Vec<Obstacle>) -> Result<Self, PlaneProblem> {
+        let possible = |[left, lower, right, upper]: &Obstacle| {
+            left < right && lower < upper && (right - left + (upper - lower)).is_finite()
+        };
+        if let Some(obstacle) = obstacles.iter().find(|obstacle| !possible(obstacle)) {
+            return Err(PlaneProblem::Obstacle(*obstacle));
+        }
         self.obstacles = obstacles;
-        self
+        Ok(self)
     }
 
     /// Width and height.
@@ -170,16 +191,19 @@ impl Plane {
         dx * dx + dy * dy
     }
 
-    /// Whether everyone is on the plane.
+    /// Whether everyone is on the plane and outside obstacles.
     ///
     /// # Errors
     /// The first agent that is not.
     pub fn check(&self, positions: &[Position]) -> Result<(), PlaneProblem> {
-        let outside = positions.iter().position(|position| !self.contains(*position));
-        outside.map_or(Ok(()), |place| {
-            let Position { x, y } = positions[place];
-            let (width, height, agent) = (self.width, self.height, AgentId(place as u32));
-            Err(PlaneProblem::Outside { agent, x, y, width, height })
+        let wrong = |at: &Position| !self.contains(*at) || self.is_blocked(*at);
+        let Some(place) = positions.iter().position(wrong) else { return Ok(()) };
+        let (Position { x, y }, agent) = (positions[place], AgentId(place as u32));
+        let (width, height) = (self.width, self.height);
+        Err(if self.contains(positions[place]) {
+            PlaneProblem::Blocked { agent, x, y }
+        } else {
+            PlaneProblem::Outside { agent, x, y, width, height }
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use bevy_ecs::prelude::*;
 use proptest::prelude::*;
-use throng_engine::stream::Purpose;
+use throng_engine::stream::{Purpose, Streams};
 use throng_engine::{AgentId, Columns, Phase, Pool, Round, Seed, Simulation, SimulationSettings};
 
 use super::*;
@@ -44,12 +44,84 @@ proptest! {
     }
 
     #[test]
+    fn the_lattice_finds_what_brute_force_finds(
+        (width, height) in (1_u32..9, 1_u32..9),
+        from in 0_u32..81,
+        radius in 0_u32..12,
+        count in 0_usize..6,
+        marked in prop::collection::btree_set(0_u32..81, 0..30),
+        borders in borders(),
+    ) {
+        let lattice = Lattice::new(width, height, borders, &[]).unwrap();
+        let from = Cell(from % lattice.len());
+        let others = || (0..lattice.len()).map(Cell).filter(|cell| *cell != from);
+        let steps = |one: u32, other: u32, count: u32| {
+            // The number of lines to go, tried one by one.
+            let torus = borders == Borders::Torus;
+            let reached = |by: &u32| {
+                let up = (one + by == other) || torus && (one + by) % count == other % count;
+                let down = one.checked_sub(*by) == Some(other)
+                    || torus && (one + count - by % count) % count == other;
+                up || down
+            };
+            (0..=count).find(reached).unwrap()
+        };
+        let away = |cell: &Cell| {
+            let rows = steps(from.0 / width, cell.0 / width, height);
+            rows.max(steps(from.0 % width, cell.0 % width, width))
+        };
+        let mut found: Vec<_> = lattice.within(from, radius).collect();
+        found.sort_unstable();
+        prop_assert_eq!(found, others().filter(|cell| away(cell) <= radius).collect::<Vec<_>>());
+        let is_meant = |cell: Cell| marked.contains(&cell.0);
+        let mut expected: Vec<_> = others().filter(|cell| is_meant(*cell)).collect();
+        expected.sort_by_key(|cell| (away(cell), *cell));
+        expected.truncate(count);
+        prop_assert_eq!(lattice.nearest(from, count, is_meant), expected);
+    }
+
+    #[test]
+    fn nobody_is_in_two_cells_whatever_moves_are_asked_for(
+        (width, height) in (1_u32..8, 1_u32..8),
+        share in 0.0..1.0_f64,
+        moves in prop::collection::vec((0_usize..64, 0_u32..64), 0..60),
+        seed in any::<u64>(),
+    ) {
+        let mut lattice = Lattice::new(width, height, Borders::Closed, &[]).unwrap();
+        let agents = (f64::from(lattice.len()) * share) as u64;
+        let mut cells = lattice.scatter(agents, seed).unwrap();
+        for (round, moves) in moves.chunks(7).enumerate() {
+            let asked: std::collections::BTreeMap<usize, Cell> = moves
+                .iter()
+                .filter(|_| agents > 0)
+                .map(|(agent, to)| (agent % agents as usize, Cell(to % lattice.len())))
+                .collect();
+            let asked: Vec<_> = asked
+                .into_iter()
+                .map(|(agent, to)| (AgentId(agent as u32), cells[agent], to))
+                .collect();
+            let priority = Streams::new(seed, Purpose::new("test"), round as u32);
+            for (agent, to) in lattice.settle(&asked, &priority).unwrap() {
+                cells[agent.0 as usize] = to;
+            }
+            let mut taken = cells.clone();
+            taken.sort_unstable();
+            taken.dedup();
+            prop_assert_eq!(taken.len() as u64, agents);
+            prop_assert_eq!(lattice.occupied(), agents);
+            for (cell, agent) in cells.iter().zip(0..) {
+                prop_assert_eq!(lattice.occupant(*cell), Some(AgentId(agent)));
+            }
+        }
+    }
+
+    #[test]
     fn moves_end_on_the_plane_and_outside_obstacles(
         moves in prop::collection::vec((-90.0..90.0_f64, -90.0..90.0_f64), 1..40),
         borders in borders(),
     ) {
         let plane = Plane::new(30.0, 20.0, 1.0, borders).unwrap();
-        let plane = plane.with_obstacles(vec![[10.0, 5.0, 18.0, 15.0]]);
+        let plane = plane.with_obstacles(vec![[10.0, 5.0, 18.0, 15.0]]).unwrap();
         let mut at = Position { x: 1.0, y: 1.0 };
         for (dx, dy) in moves {
             at = plane.moved(at, dx, dy);
@@ -67,7 +139,7 @@ fn borders_are_closed_or_joined_and_obstacles_stop() {
     let torus = Plane::new(10.0, 10.0, 1.0, Borders::Torus).unwrap();
     assert_eq!(torus.moved(from, 3.0, -3.0), Position { x: 2.0, y: 8.0 });
     assert_eq!(torus.moved(Position { x: 0.0, y: 0.0 }, -1e-20, 0.0), Position { x: 0.0, y: 0.0 });
-    let wall = closed.with_obstacles(vec![[4.0, 0.0, 6.0, 10.0]]);
+    let wall = closed.with_obstacles(vec![[4.0, 0.0, 6.0, 10.0]]).unwrap();
     let stopped = wall.moved(Position { x: 2.0, y: 5.0 }, 6.0, 0.0);
     assert!((3.6..4.0).contains(&stopped.x), "{stopped:?}");
     assert_eq!(wall.moved(stopped, f64::NAN, 0.0), stopped);
@@ -88,6 +160,12 @@ fn planes_and_positions_that_cannot_be_are_refused() {
     sim.round().unwrap();
     let error = sim.round().unwrap_err().to_string();
     assert!(error.contains("agent 3 is at (NaN, 0), outside a plane of 1 by 1"), "{error}");
+    let plane = Plane::new(10.0, 10.0, 1.0, Borders::Closed).unwrap();
+    let wrong = plane.clone().with_obstacles(vec![[4.0, 1.0, 3.0, 2.0]]).unwrap_err();
+    assert!(wrong.to_string().contains("from (4, 1) to (3, 2) cannot be; write left <"), "{wrong}");
+    let plane = plane.with_obstacles(vec![[0.0, 0.0, 2.0, 2.0]]).unwrap();
+    let within = plane.check(&[Position { x: 5.0, y: 5.0 }, Position { x: 1.0, y: 1.0 }]);
+    assert_eq!(within.unwrap_err().to_string(), "agent 1 is at (1, 1), within an obstacle");
 }
 
 /// How many are near.
@@ -124,7 +202,7 @@ fn look(
 
 #[test]
 fn agents_on_a_plane_see_the_same_in_any_world() {
-    same_everywhere(9_000, 3, |sim| {
+    same_everywhere(13_000, 3, |sim| {
         sim.plane(Plane::new(300.0, 200.0, 4.0, Borders::Torus).unwrap())
             .carries::<Crowd>()
             .records::<Crowd>()
@@ -156,13 +234,13 @@ fn hop(
 
 #[test]
 fn nobody_is_in_two_cells_and_no_cell_holds_two_in_any_world() {
-    let outcomes = same_everywhere(9_000, 4, |sim| {
-        let lattice = Lattice::new(100, 100, Borders::Torus, &[Cell(3), Cell(77)]);
+    let outcomes = same_everywhere(13_000, 4, |sim| {
+        let lattice = Lattice::new(120, 120, Borders::Torus, &[Cell(3), Cell(77)]).unwrap();
         sim.lattice(lattice).carries::<Seat>().records::<Seat>().add_systems(Phase::Update, hop);
     });
     assert_ne!(outcomes[1].digest, outcomes[2].digest, "agents move");
     let mut sim = Simulation::new(SimulationSettings::new(5, 90)).unwrap();
-    sim.lattice(Lattice::new(10, 10, Borders::Closed, &[Cell(5)]));
+    sim.lattice(Lattice::new(10, 10, Borders::Closed, &[Cell(5)]).unwrap());
     sim.carries::<Seat>().add_systems(Phase::Update, hop);
     for _ in 0..20 {
         sim.round().unwrap();
@@ -176,9 +254,14 @@ fn nobody_is_in_two_cells_and_no_cell_holds_two_in_any_world() {
 
 #[test]
 fn a_lattice_that_is_full_or_left_is_an_error() {
-    let mut lattice = Lattice::new(2, 2, Borders::Closed, &[]);
+    let mut lattice = Lattice::new(2, 2, Borders::Closed, &[]).unwrap();
     assert_eq!(lattice.scatter(5, 1), Err(LatticeProblem::Full { agents: 5, free: 4 }));
-    let priority = throng_engine::stream::Streams::new(1, Purpose::new("test"), 1);
+    let priority = Streams::new(1, Purpose::new("test"), 1);
     let outside = lattice.settle(&[(AgentId(0), Cell(0), Cell(4))], &priority).unwrap_err();
     assert_eq!(outside.to_string(), "agent 0 wants to move to cell 4, and there are 4");
+    for (width, height) in [(0, 5), (70_000, 70_000)] {
+        assert!(Lattice::new(width, height, Borders::Torus, &[]).is_err());
+    }
+    let obstacle = Lattice::new(2, 2, Borders::Torus, &[Cell(9)]).unwrap_err();
+    assert_eq!(obstacle.to_string(), "cell 9 cannot be blocked: there are 4");
 }

@@ -185,6 +185,11 @@ impl Hours {
         self.days.contains(&now.weekday()) && self.opens <= time && time < self.closes
     }
 
+    /// When it closes, if it is open now.
+    pub fn closes(&self, now: Moment) -> Option<Moment> {
+        self.is_open(now).then(|| now.midnight() + self.closes)
+    }
+
     /// When it opens next, from this moment on: now, if it opens at this very moment.
     pub fn next_opening(&self, now: Moment) -> Moment {
         let days = (0..=7).map(|day| now.midnight() + day * DAY);

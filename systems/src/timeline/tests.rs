@@ -10,7 +10,10 @@ use throng_engine::{
 use super::*;
 use crate::environment::{EnvironmentId, Within};
 use crate::testing::same_everywhere;
-use crate::{Accounting, Asks, Chunk, Guess, ModelRef, PlayPolicies, Policies, Policy, Reply};
+use crate::{
+    Accounting, Asks, Chunk, ExchangeAccounts, Guess, ModelRef, PlayPolicies, Policies, Policy,
+    Reply,
+};
 
 proptest! {
     #[test]
@@ -45,6 +48,8 @@ fn hours_open_and_close() {
     let at = |text: &str| text.parse::<Moment>().unwrap();
     assert!(shop.is_open(at("2026-06-01 09:00")) && !shop.is_open(at("2026-06-01 17:00")));
     assert!(!shop.is_open(at("2026-06-06 12:00")));
+    assert_eq!(shop.closes(at("2026-06-01 09:00")), Some(at("2026-06-01 17:00")));
+    assert_eq!(shop.closes(at("2026-06-01 17:00")), None);
     assert_eq!(shop.next_opening(at("2026-06-05 09:01")), at("2026-06-08 09:00"));
     assert_eq!(shop.next_opening(at("2026-06-05 09:00")), at("2026-06-05 09:00"));
     assert!(Hours::new(&[], 0, 1).is_none() && Hours::new(&Weekday::ALL, 5, 5).is_none());
@@ -132,7 +137,7 @@ fn tell(clock: Res<Clock>, counts: Res<Accounting>, mut summaries: ResMut<Summar
 #[test]
 fn time_goes_on_to_the_next_waking_in_any_world() {
     let start: Moment = "2026-06-01 08:00".parse().unwrap();
-    same_everywhere(9_000, 5, |sim| events(sim, start));
+    same_everywhere(13_000, 5, |sim| events(sim, start));
     let mut sim = Simulation::new(SimulationSettings::new(1, 600)).unwrap();
     events(&mut sim, start);
     sim.summarises::<Hour>();
@@ -160,7 +165,7 @@ fn a_run_ends_when_nobody_wakes_again() {
 
 #[test]
 fn everyone_has_one_turn_in_a_random_order_in_any_world() {
-    same_everywhere(9_000, 3, |sim| {
+    same_everywhere(13_000, 3, |sim| {
         asking(sim);
         sim.turns(TurnOrder::Random, 7);
     });
@@ -172,17 +177,32 @@ fn everyone_has_one_turn_in_a_random_order_in_any_world() {
     assert!(world.query::<&Asked>().iter(world).all(|asked| asked.times == 1));
 }
 
+fn in_thirds(mut agents: Query<(&AgentId, &mut Within)>) {
+    agents.iter_mut().for_each(|(agent, mut within)| within.0 = EnvironmentId(agent.0 % 3));
+}
+
+#[test]
+fn groups_take_turns_in_any_world() {
+    same_everywhere(13_000, 2, |sim| {
+        asking(sim);
+        sim.turns(TurnOrder::ByGroup, 3).add_systems(Phase::Start, in_thirds);
+    });
+}
+
 #[test]
 fn groups_take_turns() {
     let mut sim = Simulation::new(SimulationSettings::new(1, 9)).unwrap();
     asking(&mut sim);
     sim.turns(TurnOrder::ByGroup, 2);
-    sim.add_systems(Phase::Start, |mut agents: Query<(&AgentId, &mut Within)>| {
-        agents.iter_mut().for_each(|(agent, mut within)| within.0 = EnvironmentId(agent.0 % 3));
-    });
+    sim.add_systems(Phase::Start, in_thirds);
     sim.round().unwrap();
     let counts = sim.resource::<Accounting>();
-    assert_eq!((counts.answered(), counts.not_asked()), (3, 6));
+    assert_eq!((counts.answered(), counts.not_asked()), (6, 3));
+    let by_turn = &sim.resource::<ExchangeAccounts>().0;
+    assert!(
+        by_turn.iter().all(|turn| (turn.answered(), turn.not_asked()) == (3, 6)),
+        "{by_turn:?}"
+    );
     let world = sim.world_mut();
     let asked: u32 = world.query::<&Asked>().iter(world).map(|asked| asked.times).sum();
     assert_eq!(asked, 6, "the third group has no turn in two exchanges");

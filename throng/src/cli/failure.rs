@@ -6,6 +6,7 @@ use thiserror::Error;
 use throng_data::Fault;
 use throng_llm_bridge::StartError;
 use throng_llm_bridge::service::ServiceError;
+use throng_population::generate::Stop;
 use throng_shard::ShardError;
 use throng_systems::TemplateError;
 use throng_systems::engine::EngineError;
@@ -122,6 +123,17 @@ impl Failure {
         match self {
             Self::Data(error) => error.hint(),
             Self::Engine(EngineError::Settings(_)) | Self::Config(_) => None,
+            Self::Population(throng_population::Error::Stopped { stop, .. }) => Some(match stop {
+                Stop::Budget => {
+                    "every answer is kept; the same command with a larger budget goes on"
+                }
+                Stop::Interrupted | Stop::Broken(_) => {
+                    "every answer is kept; the same command goes on"
+                }
+                Stop::Failures { .. } => {
+                    "every answer is kept; raise attempts_max or failed_max of [generate], or take another model"
+                }
+            }),
             Self::Unreachable(_) => {
                 Some("start the server or correct its address; nothing was written")
             }
@@ -142,6 +154,12 @@ impl Failure {
             | Self::Service(ServiceError::Config(_)) => Exit::Usage,
             Self::Unreachable(_) => Exit::Unreachable,
             Self::Shard(error) if error.is_of_settings() => Exit::Usage,
+            Self::Population(throng_population::Error::Stopped { stop, .. }) => match stop {
+                Stop::Budget => Exit::OutOfBudget,
+                Stop::Interrupted => Exit::Interrupted,
+                Stop::Failures { .. } => Exit::TooManyFailures,
+                Stop::Broken(_) => Exit::Failed,
+            },
             Self::Data(error) if error.fault() == Fault::Settings => Exit::Usage,
             _ => Exit::Failed,
         }

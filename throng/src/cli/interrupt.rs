@@ -12,11 +12,19 @@ use crate::play::{StopFlag, StopReason};
 /// # Errors
 /// When the system does not let us.
 pub(super) fn listen(stop: StopFlag) -> Result<(), Failure> {
+    listen_for(stop, "stopping after this round")
+}
+
+/// Listens until the process ends, and says what the first Ctrl-C does.
+///
+/// # Errors
+/// When the system does not let us.
+pub(super) fn listen_for(stop: StopFlag, what: &'static str) -> Result<(), Failure> {
     ctrlc::set_handler(move || {
         if !stop.request(StopReason::Interrupted) {
             Exit::Interrupted.at_once();
         }
-        note("stopping after this round; press Ctrl-C again to stop at once");
+        note(&format!("{what}; press Ctrl-C again to stop at once"));
     })?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use throng_data::{RunDir, sha256_hex};
+use throng_data::{RunDir, sha256_of_config};
 use throng_systems::Scenario;
 
 use super::failure::Failure;
@@ -28,7 +28,7 @@ pub(super) fn resolved(
     let text = fs::read(&path).map_err(|error| {
         Failure::Arguments(format!("{} cannot be read: {error}", path.display()))
     })?;
-    if sha256_hex(&text) != manifest.config_sha256 {
+    if sha256_of_config(&text) != manifest.config_sha256 {
         let message = format!("{} is not what the run began with: it was changed", path.display());
         return Err(Failure::Arguments(message));
     }

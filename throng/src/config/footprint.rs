@@ -21,7 +21,7 @@ const TEXT_BYTES: u64 = 24;
 /// Memory and disk of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footprint {
-    /// Bytes of memory per agent: its components, and the tables of the rounds that are in memory.
+    /// Bytes of memory per agent: its components, its contacts, and the tables of the rounds that are in memory.
     pub bytes_per_agent: u64,
     /// Bytes of memory of the whole run.
     pub memory: u64,
@@ -43,9 +43,12 @@ impl Footprint {
         run: (u64, u32),
         threads: usize,
     ) -> Result<Self, EngineError> {
-        let mut sim = small(scenario, prepared, cast, run.0, 1, threads)?;
+        let mut sim = built(scenario, prepared, cast, run.0, 1, threads)?;
+        // Nothing is played: the people of the run and its networks may not be there yet.
+        sim.assemble()?;
         let recorded: u64 = sim.agent_columns().iter().map(column_bytes).sum();
-        let bytes_per_agent = row_bytes(&mut sim) + ROUNDS_IN_MEMORY * recorded;
+        let networks: u64 = prepared.networks.iter().map(|(_, g)| g.bytes_per_agent()).sum();
+        let bytes_per_agent = row_bytes(&mut sim) + ROUNDS_IN_MEMORY * recorded + networks;
         let memory = bytes_per_agent.saturating_mul(run.0).saturating_add(PROGRAM_BYTES);
         let disk = recorded.saturating_mul(run.0).saturating_mul(u64::from(run.1));
         let asks_in_words = sim.get_resource::<Halt>().is_some();
@@ -76,13 +79,26 @@ pub(crate) fn small(
     some: u64,
     threads: usize,
 ) -> Result<Simulation, EngineError> {
+    let mut sim = built(scenario, prepared, cast, population, some, threads)?;
+    sim.start()?;
+    Ok(sim)
+}
+
+/// The same, not started yet.
+fn built(
+    scenario: &Scenario,
+    prepared: &Prepared,
+    cast: &Cast,
+    population: u64,
+    some: u64,
+    threads: usize,
+) -> Result<Simulation, EngineError> {
     let range = AgentRange { start: 0, end: some.min(population) };
     let base = SimulationSettings::new(1, population);
     let mut sim = Simulation::new(SimulationSettings { range, threads, ..base })?;
     (prepared.insert)(&mut sim);
     sim.populate(cast.clone());
     scenario.build(&mut sim);
-    sim.start()?;
     Ok(sim)
 }
 

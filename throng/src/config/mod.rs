@@ -2,13 +2,16 @@
 //!
 //! In reading order: `source` reads a file, `document` parses it and keeps places, `overrides` come from the
 //! command line, `tables` say which keys there are, `typed` reads them, `cast` reads who plays, `words` those who
-//! answer in words, `population` finds people of their own, whose specification `spec_file` reads, `resolve` checks what it
-//! all means, `footprint` estimates memory, `diagnostic` shows what is wrong, `schema` tells editors.
+//! answer in words, `asked` finds who writes backgrounds, `population` finds people of their own, whose specification
+//! `spec_file` reads, `resolve` checks what it all means, `networks` reads files of ties, `footprint` estimates memory,
+//! `diagnostic` shows what is wrong, `schema` tells editors.
 
+mod asked;
 mod cast;
 mod diagnostic;
 mod document;
 pub(crate) mod footprint;
+mod networks;
 mod overrides;
 mod population;
 mod resolve;
@@ -24,6 +27,7 @@ mod tests;
 mod typed;
 mod words;
 
+pub(crate) use asked::Asked;
 pub use diagnostic::{ConfigError, Finding, Place};
 pub use footprint::{Footprint, bytes_in_words};
 pub use overrides::Override;

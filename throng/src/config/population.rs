@@ -196,6 +196,12 @@ impl Opened {
             let message = "the people of the population have backgrounds of their own";
             findings.key("backgrounds", message, "leave [[backgrounds]] out");
         }
+        if source.leaves_words_to_a_model() && !people.has_backgrounds() {
+            let message = "a model writes the backgrounds of the population, and none has done so";
+            let hint =
+                "write it with `throng population --generate --out DIR`, and give dir = \"DIR\"";
+            findings.value("population.spec", message, hint);
+        }
         people.groups = groups(findings, &table.groups, &people);
         people.models = models_by(findings, &table, &people, models);
         if findings.list.is_empty() {
@@ -221,6 +227,10 @@ impl Opened {
 }
 
 impl Source {
+    fn leaves_words_to_a_model(&self) -> bool {
+        matches!(self, Self::Spec(file) if file.spec.generate.is_some())
+    }
+
     fn refuse(&self, error: throng_population::Error) -> Refused {
         match self {
             Self::Spec(file) => file.refuse(error),

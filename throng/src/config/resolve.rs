@@ -23,11 +23,11 @@ use super::tables::{
     RunTable, THREADS_MAX,
 };
 use super::typed::Findings;
-use super::{suggest, words};
+use super::{networks, suggest, words};
 use crate::population::RunPeople;
 
 /// The tables of a configuration.
-const TABLES: [&str; 7] =
+pub(super) const TABLES: [&str; 7] =
     ["run", "scenario", "models", "backgrounds", "population", "budget", "bridge"];
 
 /// What a run begins from.
@@ -143,7 +143,11 @@ fn written(source: Option<&Source>, request: &Request) -> Result<Document, Vec<F
 
 /// Leaves one model: the file's of that name, or else one of that name at the endpoints, or else the policy of
 /// that name.
-fn choose_model(document: &mut Document, name: &str, endpoints: &[String]) -> Result<(), Finding> {
+pub(super) fn choose_model(
+    document: &mut Document,
+    name: &str,
+    endpoints: &[String],
+) -> Result<(), Finding> {
     let entries = document.table.get("models").and_then(Value::as_array);
     let named = |entry: &Value| {
         let of = |key: &str| entry.get(key).and_then(Value::as_str);
@@ -178,7 +182,12 @@ fn choose_endpoints(document: &mut Document, endpoints: &[String]) -> Result<(),
 }
 
 /// Notes every secret, by the name of its key.
-fn refuse_secrets(document: &Document, table: &Table, path: &str, findings: &mut Vec<Finding>) {
+pub(super) fn refuse_secrets(
+    document: &Document,
+    table: &Table,
+    path: &str,
+    findings: &mut Vec<Finding>,
+) {
     for (key, value) in table {
         let place = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         refuse_secret(document, key, value, &place, findings);
@@ -262,6 +271,15 @@ impl Draft {
             self.run.agents = opened.agents;
             check_run(findings, &self.run);
         }
+        let agents = self.run.agents;
+        for problem in (self.prepared.problems_among)(agents) {
+            findings.value(&format!("scenario.{}", problem.key), problem.message, problem.hint);
+        }
+        networks::read_files(findings, &mut self.prepared, base, agents);
+        if opened.is_none() {
+            let known = self.attributes(std::iter::empty());
+            networks::check_attributes(findings, &self.prepared, &known);
+        }
         let mut footprint = self.footprint()?;
         check_population(findings, &self.run, footprint);
         if !footprint.asks_in_words {
@@ -280,6 +298,10 @@ impl Draft {
             footprint = footprint.with(bytes, self.run.agents);
             check_population(findings, &self.run, footprint);
         }
+        if let Some((people, _)) = &made {
+            let groups = people.groups.iter().map(|columns| columns.join("_"));
+            networks::check_attributes(findings, &self.prepared, &self.attributes(groups));
+        }
         Ok(Some(self.resolved(made, footprint)))
     }
 
@@ -287,6 +309,12 @@ impl Draft {
     fn footprint(&self) -> Result<Footprint, EngineError> {
         let of = (self.run.agents.min(POPULATION_MAX), self.run.rounds);
         Footprint::measure(&self.scenario, &self.prepared, &self.cast(), of, self.run.threads)
+    }
+
+    /// The attributes by which a network can join the agents, with these groups of the population.
+    fn attributes(&self, groups: impl Iterator<Item = String>) -> Vec<String> {
+        let own = (!self.backgrounds.is_empty()).then(|| "background".to_owned());
+        std::iter::once("model".to_owned()).chain(own).chain(groups).collect()
     }
 
     fn cast(&self) -> Cast {

@@ -143,6 +143,8 @@ fn found(document: &Document, error: Error) -> Result<Finding, Error> {
             Finding::new(Place::Nowhere, format!("agent {agent} cannot be made: {message}"))
         }
         Error::Limit { .. } => Finding::new(Place::Nowhere, error.to_string()),
-        Error::Problems(_) | Error::Data(_) | Error::File { .. } => return Err(error),
+        Error::Problems(_) | Error::Data(_) | Error::File { .. } | Error::Stopped { .. } => {
+            return Err(error);
+        }
     })
 }

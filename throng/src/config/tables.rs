@@ -281,9 +281,9 @@ impl ResolvedConfig {
         (!config.models.is_empty()).then_some((config, places))
     }
 
-    /// SHA-256 of [`Self::to_toml`] in lower-case hexadecimal.
+    /// SHA-256 of [`Self::to_toml`] in lower-case hexadecimal, but for where the population lies.
     pub fn sha256(&self) -> String {
-        throng_data::sha256_hex(self.to_toml().as_bytes())
+        throng_data::sha256_of_config(self.to_toml().as_bytes())
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use throng_data::{CommitRecord, Opening, RoundWriter, RunDir, WritableRun};
+use throng_llm_bridge::distribution::Drawing;
 use throng_llm_bridge::exchange::{Batch, ExchangeError, Exchanged};
 use throng_llm_bridge::recorded::Recorded;
 use throng_llm_bridge::{BridgeConfig, Responder};
@@ -91,7 +92,7 @@ pub fn replay(plan: &Plan, directory: &RunDir, each: impl FnMut(u32)) -> Result<
     let commits = directory.commits()?;
     let handle = plan.config.bridge(plan.bridge).map(|(config, places)| {
         let past = Arc::new(Past::new(directory.clone()));
-        BridgeHandle::new(Arc::new(Recorded::new(config, past)), places)
+        BridgeHandle::new(Arc::new(Drawing::on(Recorded::new(config, past))), places)
     });
     let mut worlds = Worlds::new(plan, handle.as_ref())?;
     worlds.people()?;

@@ -6,12 +6,12 @@ use throng_systems::engine::{AgentRange, record};
 use super::PlayError;
 use super::worlds::Played;
 
-/// The tables of a round for the agents of `range`: a row for each of them, a row for each group where `leads`, and
-/// what else the scenario keeps.
+/// The tables of a round for the agents of `range`: a row for each of them and what else the scenario keeps; where
+/// `leads`, also a row for each group, and for each exchange where rounds have several.
 pub(super) fn round_tables(
     round: u32,
-    range: AgentRange,
-    leads: bool,
+    agents: u64,
+    (range, leads): (AgentRange, bool),
     played: Played,
 ) -> Result<Vec<Table>, PlayError> {
     let mut columns = vec![agent_column(range), round_column(round, range.len())];
@@ -24,6 +24,9 @@ pub(super) fn round_tables(
     }
     for (name, kept) in played.tables {
         tables.push(Table::new(name, kept.columns.into_iter().map(column).collect())?);
+    }
+    if leads {
+        tables.extend(played.accounts.table(round, agents)?);
     }
     Ok(tables)
 }
@@ -40,7 +43,7 @@ fn round_column(round: u32, rows: usize) -> Column {
     Column::new("round", "Number of the round, from 1.", values)
 }
 
-fn column(column: record::Column) -> Column {
+pub(super) fn column(column: record::Column) -> Column {
     let record::Column { spec, values, valid } = column;
     let column = Column::new(spec.name, spec.doc, convert(spec.kind, values));
     match valid {

@@ -117,7 +117,7 @@ pub(super) fn play_rounds(
             Err(stop) => return Ok(Outcome { status: stopped(stop), round, state }),
         };
         let seconds = begun.elapsed().as_secs_f64();
-        let (digest, accounting) = (state_digest(&played.blocks), played.accounting);
+        let (digest, accounting) = (state_digest(&played.blocks), played.accounts.whole);
         let ended = played.ended.is_some();
         state = Some(digest);
         watch.round(&report(plan, round, &played, seconds));
@@ -154,12 +154,12 @@ fn output(
     seconds: f64,
 ) -> Result<RoundOutput, PlayError> {
     let agents = plan.config.run.agents;
-    let accounting = accounts(agents, &played.accounting);
+    let accounting = accounts(agents, &played.accounts.whole);
     let calls = (played.calls != Totals::default()).then(|| call_totals(&played.calls));
     Ok(RoundOutput {
         round,
         shard: 0,
-        tables: columns::round_tables(round, AgentRange::all(agents), true, played)?,
+        tables: columns::round_tables(round, agents, (AgentRange::all(agents), true), played)?,
         accounting,
         state_hash: Some(state.to_string()),
         state: BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! The bridge's completions in the journal of a run: durable before they are used, found again after a crash.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use throng_data::{
@@ -44,6 +45,16 @@ impl JournalStore {
     ) -> throng_data::Result<(Self, Vec<Cut>)> {
         let (journal, cuts) = run.open_journal(model_names(config), opening)?;
         Ok((Self { journal }, cuts))
+    }
+
+    /// Opens the journal in a folder of its own, which is made where there is none. Nothing is ever removed from
+    /// it: it serves whoever asks the same.
+    ///
+    /// # Errors
+    /// When another process has it open, completions that had been durable are lost, or the system refuses.
+    pub(crate) fn of_folder(folder: &Path) -> throng_data::Result<(Self, Vec<Cut>)> {
+        let (journal, cuts) = Journal::open_alone(folder)?;
+        Ok((Self { journal: Arc::new(journal) }, cuts))
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use throng_data::{CommitRecord, Opening, PromptLog, PromptStorage, WritableRun};
 use throng_llm_bridge::budget::Spent;
+use throng_llm_bridge::distribution::Drawing;
 use throng_llm_bridge::money::Money;
 use throng_llm_bridge::reach::{Reached, reach};
 use throng_llm_bridge::store::{Ack, Completion, CompletionKey, Record, StoreError};
@@ -32,8 +33,8 @@ pub(super) struct Way {
     _sentry: Sentry,
 }
 
-/// Winds the bridge down when nothing new should be sent any more; ends when it is dropped.
-struct Sentry {
+/// Winds a bridge down when nothing new should be sent any more; ends when it is dropped.
+pub(crate) struct Sentry {
     /// Dropped to relieve the thread.
     on_duty: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -176,15 +177,16 @@ impl<'a> Entrance<'a> {
         let config = share_of(config, spent, self.hosts);
         let in_words = plan.config.models.iter().filter(|model| model.words().is_some());
         let share: f64 = in_words.map(|model| model.share).sum();
-        knock(&config, watch)?;
+        knock(&config, &mut |text| watch.notice(text))?;
         let kept = Arc::clone(&store);
         let bridge = Arc::new(Bridge::resume(config, kept, spent)?);
         bridge.notices().iter().for_each(|notice| watch.notice(notice));
         watch.asking(Live::new(Arc::clone(&bridge), (share * self.agents as f64) as u64));
         let failed_max = plan.config.run.failed_replies_max * plan.config.run.agents as f64;
         let sentry = Sentry::post(Arc::clone(&bridge), self.closes);
-        let handle = BridgeHandle::new(wrap(Asked { bridge, journaled: store }), places)
-            .failing_at_most(failed_max as u64);
+        let drawing = Drawing::on(wrap(Asked { bridge, journaled: store }));
+        let handle =
+            BridgeHandle::new(Arc::new(drawing), places).failing_at_most(failed_max as u64);
         Ok(Some(Way { handle, _sentry: sentry }))
     }
 }
@@ -213,7 +215,7 @@ fn share_of(mut config: BridgeConfig, spent: Spent, hosts: u32) -> BridgeConfig 
 }
 
 impl Sentry {
-    fn post(bridge: Arc<Bridge>, closes: Box<dyn Fn() -> bool + Send>) -> Self {
+    pub(crate) fn post(bridge: Arc<Bridge>, closes: impl Fn() -> bool + Send + 'static) -> Self {
         let (on_duty, relieved) = sync_channel(1);
         let thread = std::thread::spawn(move || {
             while relieved.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
@@ -235,7 +237,10 @@ impl Drop for Sentry {
 }
 
 /// Sees whether each model has an endpoint that answers, and tells of those that do not.
-fn knock(config: &BridgeConfig, watch: &mut dyn Watch) -> Result<(), PlayError> {
+///
+/// # Errors
+/// When a model has none.
+pub(crate) fn knock(config: &BridgeConfig, notice: &mut dyn FnMut(&str)) -> Result<(), PlayError> {
     let mut by_model: BTreeMap<String, Vec<Reached>> = BTreeMap::new();
     for end in reach(config)? {
         by_model.entry(end.model.clone()).or_default().push(end);
@@ -248,8 +253,7 @@ fn knock(config: &BridgeConfig, watch: &mut dyn Watch) -> Result<(), PlayError> 
             return Err(PlayError::Unreachable { model, problems });
         }
         for problem in problems {
-            watch
-                .notice(&format!("an endpoint of the model `{model}` does not answer:\n{problem}"));
+            notice(&format!("an endpoint of the model `{model}` does not answer:\n{problem}"));
         }
     }
     Ok(())

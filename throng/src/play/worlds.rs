@@ -6,12 +6,15 @@ use std::thread::JoinHandle;
 
 use throng_llm_bridge::{Stop, Totals};
 use throng_systems::engine::record::Table;
-use throng_systems::engine::reduce::Reduction;
 use throng_systems::engine::{
-    AgentRange, BLOCK, Digest, EngineError, Mesh, Pool, RoundRecord, Simulation, SimulationSettings,
+    AgentRange, BLOCK, Digest, EngineError, Exchanges, Mesh, Pool, Population, RoundRecord,
+    Simulation, SimulationSettings,
 };
-use throng_systems::{Accounting, BridgeHandle, Calls, Cast, Halt, People, Populate, Templates};
+use throng_systems::{
+    Accounting, BridgeHandle, Calls, Cast, ExchangeAccounts, Halt, People, Populate, Templates,
+};
 
+use super::accounts::RoundAccounts;
 use super::{Plan, PlayError, RunPeople, people};
 
 /// A round of the whole population.
@@ -23,7 +26,8 @@ pub(super) struct Played {
     /// Why the run ends after this round, if the scenario says so.
     pub(super) ended: Option<String>,
     pub(super) blocks: Vec<Digest>,
-    pub(super) accounting: Accounting,
+    /// What became of the questions.
+    pub(super) accounts: RoundAccounts,
     /// What the model calls took.
     pub(super) calls: Totals,
 }
@@ -119,6 +123,16 @@ impl Worlds {
 
     /// Plays a round in every world; or says why its exchanges were stopped before everyone had a reply.
     pub(super) fn round(&mut self) -> Result<Result<Played, Stop>, PlayError> {
+        let agents = self.first.resource::<Population>().size;
+        Ok(self.part()?.map(|mut all| {
+            all.accounts.count_in(agents, &mut all.summary);
+            all
+        }))
+    }
+
+    /// As [`Self::round`], for worlds whose others live on other hosts: the accounts of all of them have yet to be
+    /// counted into the summary.
+    pub(super) fn part(&mut self) -> Result<Result<Played, Stop>, PlayError> {
         self.order(|| Order::Round)?;
         let mut played = vec![play(&mut self.first)];
         for seat in &self.others {
@@ -192,7 +206,7 @@ impl Played {
             table.append(more);
         }
         self.blocks.extend(later.blocks);
-        self.accounting.merge(&later.accounting);
+        self.accounts.merge(&later.accounts);
         self.calls.add(&later.calls);
     }
 }
@@ -226,11 +240,14 @@ fn play(world: &mut Simulation) -> Result<Played, Broken> {
         let halt = world.get_resource::<Halt>().and_then(|halt| halt.0);
         Broken { error, halt }
     })?;
-    let accounting = world.get_resource::<Accounting>().copied().unwrap_or_default();
+    let whole = world.get_resource::<Accounting>().copied().unwrap_or_default();
+    let several = world.resource::<Exchanges>().max() > 1;
+    let exchanges = world.get_resource::<ExchangeAccounts>().filter(|_| several);
+    let accounts = RoundAccounts { whole, exchanges: exchanges.map(|list| list.0.clone()) };
     let calls = world.get_resource::<Calls>().map(|calls| calls.totals.clone()).unwrap_or_default();
     let ended = world.ended().map(str::to_owned);
     let RoundRecord { agents, summary, tables, blocks, .. } = record;
-    Ok(Played { agents, summary, tables, ended, blocks, accounting, calls })
+    Ok(Played { agents, summary, tables, ended, blocks, accounts, calls })
 }
 
 /// The population in at most `shards` ranges of about equal length, cut at blocks.

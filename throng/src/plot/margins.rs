@@ -3,6 +3,7 @@
 use super::axis::Axis;
 use super::svg::{Anchor, Svg, TOP};
 use super::{SKY, VERMILION};
+use crate::figures::grouped;
 
 /// Categories that one picture shows.
 const ROWS_MAX: usize = 40;
@@ -17,8 +18,8 @@ pub(crate) struct Margin {
     pub(crate) title: String,
     /// How well they agree, in a line.
     pub(crate) about: String,
-    /// A name, what there should be and what there is.
-    pub(crate) rows: Vec<(String, f64, u64)>,
+    /// A name, what there should be, where that is known, and what there is.
+    pub(crate) rows: Vec<(String, Option<f64>, u64)>,
 }
 
 /// The margin as SVG; `mark` tells the parts of pictures on one page apart.
@@ -32,17 +33,21 @@ pub(crate) fn margin(plot: &Margin, mark: &str) -> String {
     svg.subtitle(&plot.about);
     let letters = drawn.iter().map(|(name, _, _)| cut(name).chars().count()).max().unwrap_or(0);
     svg.widen_left(letters);
-    let ends = drawn.iter().map(|(_, target, achieved)| target.max(*achieved as f64));
+    let ends =
+        drawn.iter().map(|(_, target, achieved)| target.unwrap_or(0.0).max(*achieved as f64));
     // Beyond the longest bar there is room for its count.
     let x = svg.across(Axis::new(0.0, percent(ends.fold(0.0, f64::max)) * 1.25));
     svg.grid_across(&x, "percent");
     for (row, (name, target, achieved)) in drawn.iter().enumerate() {
         let y = TOP + ROW * (row as f64 + 0.5) - 20.0;
-        let (end, goal) = (x.place(percent(*achieved as f64)), x.place(percent(*target)));
+        let end = x.place(percent(*achieved as f64));
+        let goal = target.map_or(end, |target| x.place(percent(target)));
         svg.text((svg.left() - 8.0, y + 4.0), Anchor::End, &cut(name));
         svg.bar((x.place(0.0), y - 6.0), (end, y + 6.0), SKY);
-        svg.line(&[(goal, y - 9.0), (goal, y + 9.0)], (VERMILION, ""));
-        svg.text((end.max(goal) + 6.0, y + 4.0), Anchor::Start, &achieved.to_string());
+        if target.is_some() {
+            svg.line(&[(goal, y - 9.0), (goal, y + 9.0)], (VERMILION, ""));
+        }
+        svg.text((end.max(goal) + 6.0, y + 4.0), Anchor::Start, &grouped(*achieved));
     }
     svg.finish()
 }

@@ -187,7 +187,7 @@ fn label(mark: f64) -> String {
 }
 
 /// Text that cannot be taken for markup; control characters, which XML forbids, become spaces.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

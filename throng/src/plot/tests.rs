@@ -94,7 +94,9 @@ fn long_runs_are_sampled_from_the_first_to_the_last_round() {
 
 #[test]
 fn a_margin_shows_counts_and_targets_of_any_size() {
-    let rows = |n: usize| (0..n).map(|row| (format!("<{row}>"), 10.0, row as u64)).collect();
+    let rows = |n: usize| {
+        (0..n).map(|row| (format!("<{row}>"), (row % 2 == 0).then_some(10.0), row as u64)).collect()
+    };
     for n in [0, 1, 3, 500] {
         let plot = Margin { title: "a × b".to_owned(), about: "fits".to_owned(), rows: rows(n) };
         let svg = margin(&plot, "-7");

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
-use throng_population::{MarginReport, Report};
+use throng_population::generate::{GenerationReport, NEAR};
+use throng_population::{MarginReport, NumberReport, Report};
 
-use crate::plot::{Margin, margin};
+use crate::figures::{grouped, short, significant};
+use crate::plot::{Margin, escaped, margin};
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:110rem;padding:0 1rem;color:#222;background:#fff}\
 main{display:grid;grid-template-columns:repeat(auto-fill,minmax(26rem,1fr));gap:1.5rem;align-items:start}\
@@ -20,7 +22,7 @@ pub(crate) fn page(report: &Report) -> String {
          <style>{STYLE}</style>\n<h1>{} people</h1>\n\
          <p>Seed {}. <span class=\"is\">Bars</span> are the people there are, \
          <span class=\"goal\">marks</span> what was asked for. {}</p>\n",
-        report.size,
+        grouped(report.size),
         report.seed,
         duplicates(report)
     );
@@ -30,8 +32,14 @@ pub(crate) fn page(report: &Report) -> String {
         page.push_str(&margin(&picture(of), &format!("-{place}")));
         page.push_str("</figure>\n");
     }
+    for (place, of) in report.numbers.iter().enumerate() {
+        page.push_str("<figure>\n");
+        page.push_str(&margin(&bands(of), &format!("-n{place}")));
+        page.push_str("</figure>\n");
+    }
     page.push_str("</main>\n");
     numbers(&mut page, report);
+    report.generation.iter().for_each(|generation| backgrounds(&mut page, generation));
     page.push_str("</html>\n");
     page
 }
@@ -43,6 +51,24 @@ fn duplicates(report: &Report) -> String {
     }
 }
 
+/// The people by the value of a number.
+fn bands(of: &NumberReport) -> Margin {
+    let row = |(place, count): (usize, &u64)| {
+        let from = of.low + of.width * place as f64;
+        let name = format!("{} to {}", significant(from), significant(from + of.width));
+        (name, None, *count)
+    };
+    Margin {
+        title: of.attribute.clone(),
+        about: format!(
+            "mean {}, sd {}; a number belongs to the band it begins",
+            short(of.mean),
+            short(of.sd)
+        ),
+        rows: of.bands.iter().enumerate().map(row).collect(),
+    }
+}
+
 fn picture(of: &MarginReport) -> Margin {
     let (condition, own) = of.attributes.split_at(of.given);
     let given = match condition {
@@ -51,7 +77,7 @@ fn picture(of: &MarginReport) -> Margin {
     };
     let kind = if of.declared { "" } else { ", against independence" };
     let row = |cell: &throng_population::CellReport| {
-        (cell.categories.join(" · "), cell.target, cell.achieved)
+        (cell.categories.join(" · "), Some(cell.target), cell.achieved)
     };
     Margin {
         title: format!("{}{given}", own.join(" × ")),
@@ -61,6 +87,40 @@ fn picture(of: &MarginReport) -> Margin {
         ),
         rows: of.cells.iter().map(row).collect(),
     }
+}
+
+/// What a model made of the people.
+fn backgrounds(page: &mut String, of: &GenerationReport) {
+    let failed: u64 = of.failed.values().sum();
+    let alike = &of.distinctness;
+    let _ = write!(
+        page,
+        "<h2>Backgrounds</h2>\n<p>Written by {}: {} answered, {failed} failed. {} of {} texts are different, \
+         and {} resemble an earlier one by {NEAR} or more.</p>\n<table>\n\
+         <tr><th>at attempt</th><th>people</th></tr>\n",
+        escaped(&of.model.name),
+        of.answered,
+        alike.distinct,
+        alike.texts,
+        alike.near_duplicates
+    );
+    let attempts = (1..).zip(&of.at_attempt).map(|(attempt, count)| (format!("{attempt}"), count));
+    let failures = of.failed.iter().map(|(cause, count)| (format!("failed: {cause}"), count));
+    for (name, count) in attempts.chain(failures).filter(|(_, count)| **count > 0) {
+        let _ = writeln!(page, "<tr><td>{}</td><td>{count}</td></tr>", escaped(&name));
+    }
+    page.push_str("</table>\n");
+    if alike.most_alike.is_empty() {
+        return;
+    }
+    page.push_str("<table>\n<tr><th>most alike</th><th></th><th>resemblance</th></tr>\n");
+    for (first, second, much) in &alike.most_alike {
+        let _ = writeln!(
+            page,
+            "<tr><td>agent {first}</td><td>agent {second}</td><td>{much:.2}</td></tr>"
+        );
+    }
+    page.push_str("</table>\n");
 }
 
 fn numbers(page: &mut String, report: &Report) {
@@ -76,7 +136,11 @@ fn numbers(page: &mut String, report: &Report) {
         let _ = writeln!(
             page,
             "<tr><td>{}</td><td>{target}</td><td>{:.3}</td><td>{:.3}</td><td>{}</td><td>{}</td></tr>",
-            number.attribute, number.mean, number.sd, number.min, number.max
+            number.attribute,
+            number.mean,
+            number.sd,
+            significant(number.min),
+            significant(number.max)
         );
     }
     page.push_str("</table>\n");

@@ -44,6 +44,30 @@ impl Drop for LiveBar {
     }
 }
 
+/// A bar of its own, where nothing else is shown; it is gone when it is dropped.
+#[derive(Debug)]
+pub(crate) struct AskingBar {
+    live: Option<LiveBar>,
+    bar: ProgressBar,
+}
+
+impl AskingBar {
+    /// Shows what is under way, on a terminal.
+    pub(crate) fn start(live: Live) -> Self {
+        let bar = ProgressBar::new_spinner();
+        bar.enable_steady_tick(INTERVAL);
+        let live = (!bar.is_hidden()).then(|| LiveBar::start(live, bar.clone()));
+        Self { live, bar }
+    }
+}
+
+impl Drop for AskingBar {
+    fn drop(&mut self) {
+        self.live = None;
+        self.bar.finish_and_clear();
+    }
+}
+
 /// Replies of the exchange under way, and what the whole of it will probably cost.
 fn in_words(counts: &Snapshot) -> String {
     let done = counts.answered + counts.failed;

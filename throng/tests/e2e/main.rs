@@ -1,12 +1,14 @@
 //! The real binary, end to end: what it prints, what it leaves behind, and how it ends.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod backgrounds;
 mod bad_input;
 mod check;
 mod commands;
 mod compared;
 mod help;
 mod hosts;
+mod meeting;
 mod models;
 mod networks;
 mod population;

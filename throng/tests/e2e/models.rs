@@ -88,6 +88,32 @@ fn answers_do_not_depend_on_threads_shards_or_faults_that_pass() {
 }
 
 #[test]
+fn a_model_in_distribution_mode_is_read_once_a_round_and_replayed_without_a_server() {
+    let (place, server) = (Place::new(), mock(MockOptions::default()));
+    let mode = ["--agents", "9000", "--rounds", "2", "--set", "scenario.decimals=0"];
+    let model = ["--set", "models.0.distribution={}"];
+    let kind = ["--set", "models.0.endpoints.0.server=sglang", "--shards", "3"];
+    let ran = play(&place, &server, &[&mode[..], &model, &kind].concat()).done();
+    let lines = ran.json();
+    let (_, rounds) = lines.split_last().unwrap();
+    let asked: Vec<_> = rounds.iter().map(|round| &round["groups"]["all"]["answered"]).collect();
+    assert_eq!(asked, [9_000, 9_000]);
+    // The first digit, ten times the second, and the third of a hundred; in the second round the players who
+    // reported the same of 101 numbers are asked the same.
+    assert_eq!((&rounds[0]["calls"], &rounds[1]["calls"]), (&11.into(), &(101 * 11).into()));
+    assert_eq!(server.counts().requests, 102 * 11);
+    drop(server);
+    place.run(&["verify", "runs/r"]).done();
+    place.run(&["replay", "runs/r", "--shards", "2"]).done();
+    let text = std::fs::read_to_string(place.path().join("runs/r/run.toml")).unwrap();
+    assert!(text.contains("missing_max"), "the mode is declared: {text}");
+
+    let ran = play(&Place::new(), &mock(MockOptions::default()), &model);
+    assert_eq!(ran.code, Some(1), "{}", ran.told());
+    assert!(ran.err.contains("answers by `distribution`"), "{}", ran.err);
+}
+
+#[test]
 fn without_a_server_nothing_is_written() {
     let place = Place::new();
     // The port of discard, where nobody listens.

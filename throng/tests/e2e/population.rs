@@ -69,7 +69,7 @@ fn a_population_is_written_whole_and_never_over_another() {
         assert!(written.join(name).is_file(), "{name}");
     }
     let page = fs::read_to_string(written.join("report/report.html")).unwrap();
-    assert!(page.matches("<svg").count() == 3 && !page.contains("href"), "{page}");
+    assert!(page.matches("<svg").count() == 4 && !page.contains("href"), "{page}");
     let entries = fs::read_dir(place.path().join("people")).unwrap().count();
     assert_eq!(entries, 1, "nothing unfinished stays");
     refused_in(&place, "population_exists", &arguments);
@@ -211,6 +211,44 @@ fn shards_and_threads_see_the_same_people() {
     assert_eq!(game("a", "1", "1"), game("b", "3", "2"));
 }
 
+#[test]
+fn a_run_is_known_by_its_people_and_not_by_where_they_lie() {
+    let text =
+        "[run]\nscenario = \"guessing-game\"\nrounds = 1\n[population]\nspec = \"city.toml\"\n";
+    let known = || {
+        let place = city("7", "7").with("run.toml", text);
+        place.run(&["run", "run.toml", "--run-id", "a"]).done();
+        let config = fs::read_to_string(place.path().join("runs/a/run.toml")).unwrap();
+        assert!(config.contains(place.path().to_str().unwrap()), "{config}");
+        place.run(&["verify", "a"]).done();
+        let status = place.run(&["list", "--json"]).done();
+        status.json()[0]["runs"][0]["config_sha256"].clone()
+    };
+    let first = known();
+    assert!(first.is_string(), "{first}");
+    assert_eq!(first, known());
+}
+
+#[test]
+fn an_epidemic_tells_how_it_goes_in_each_region() {
+    let sets = ["population.spec=united-states", "population.groups=[\"region\"]"];
+    let arguments = ["run", "epidemic", "--agents", "5000", "--rounds", "3", "--json"];
+    let day = |shards: &str| {
+        let more = ["--set", sets[0], "--set", sets[1], "--shards", shards, "--run-id", shards];
+        round(&Place::new(), &[&arguments[..], &more].concat())["groups"].clone()
+    };
+    let groups = day("1");
+    let count = |group: &str, column: &str| groups[group][column].as_u64().unwrap();
+    for column in ["susceptible", "infectious", "recovered", "home"] {
+        let regions = ["Northeast", "Midwest", "South", "West"];
+        let sum: u64 =
+            regions.iter().map(|region| count(&format!("region:{region}"), column)).sum();
+        assert_eq!(sum, count("all", column), "{groups}");
+    }
+    assert!(count("region:South", "susceptible") > count("region:Northeast", "susceptible"));
+    assert_eq!(groups, day("2"));
+}
+
 /// Refuses a specification with one replacement, under the command that builds populations.
 #[track_caller]
 fn refused_city(name: &str, from: &str, to: &str) {
@@ -287,6 +325,20 @@ fn population_files_that_are_none() {
     refused(&city(table, "file = \"gone.csv\""), "table_missing", "city.toml");
     let short = city(table, "file = \"jobs.csv\"").with("jobs.csv", "job,count\nclerk,1\nnurse\n");
     refused(&short, "table_malformed", "city.toml");
+    let people = |weight: &str, name: &str, bytes: &[u8]| {
+        let text = format!(
+            "size = 10\npeople = {{ file = \"{name}\"{weight} }}\n[[attribute]]\nname = \"sex\"\ncolumn = {{}}\n"
+        );
+        Place::new().with("survey.toml", text).with(name, bytes)
+    };
+    let weights = people(", weight = \"w\"", "people.csv", b"sex,w\nf,1\nm,-2\n");
+    refused(&weights, "people_weights", "survey.toml");
+    refused(&people("", "people.parquet", b"PAR1 no more"), "people_parquet", "survey.toml");
+    let gone = people("", "people.csv", b"").with(
+        "survey.toml",
+        "size = 10\npeople = { file = \"gone.csv\" }\n[[attribute]]\nname = \"sex\"\ncolumn = {}\n",
+    );
+    refused(&gone, "people_missing", "survey.toml");
     let paper = "{\n  \"total_num\": 600,\n  \"distributions\": [\n    {\"distribution_name\": \"Job\", \
                  \"categories\": [\n      {\"category_name\": \"a\", \"percentage\": 0.6},\n      \
                  {\"category_name\": \"b\", \"percentage\": 0.6}\n    ]}\n  ]\n}\n";

@@ -103,4 +103,34 @@ mod with_python {
             and abs(r.median - a.median) < 1e-9 and r.answered = a.n order by round\").fetchall())";
         assert_eq!(run(folder.path(), program).trim(), "[(1,), (2,), (3,)]");
     }
+
+    /// A run with letters and posts between agents, and what DuckDB says about one of its tables.
+    fn asked_of(scenario: &str, query: &str) -> String {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let arguments =
+            ["run", scenario, "--agents", "500", "--rounds", "40", "--run-id", "r", "-q"];
+        let output = Command::new(env!("CARGO_BIN_EXE_throng"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .expect("the program runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let program = format!("import duckdb\nprint(duckdb.sql(\"\"\"{query}\"\"\").fetchall())");
+        run(folder.path(), &program).trim().to_owned()
+    }
+
+    #[test]
+    fn letters_and_posts_can_be_read_and_joined() {
+        // Whoever got a letter has met its writer: a round later it is the last one that it remembers.
+        let query = "select count(*) > 50, count(*) filter (where l.words is null or l.\"from\" = l.agent), \
+            max(l.exchange) <= 2 from 'runs/r/letters/*.parquet' l join 'runs/r/people/*.parquet' p using (agent)";
+        assert_eq!(asked_of("town", query), "[(True, 0, True)]");
+        let query = "select count(*) > 5, min(audience), max(audience) from 'runs/r/posts/*.parquet' \
+            where rumour and words like 'They say%'";
+        assert_eq!(asked_of("opinions", query), "[(True, 'followers', 'followers')]");
+        let query = "select bool_and(e.total = r.n * r.exchanges and e.asks = r.asks) from \
+            (select round, sum(n) as total, sum(answered + failed) as asks from 'runs/r/exchanges/*.parquet' \
+            group by round) e join 'runs/r/rounds/*.parquet' r using (round) where r.\"group\" = 'all'";
+        assert_eq!(asked_of("chat-room", query), "[(True,)]");
+    }
 }

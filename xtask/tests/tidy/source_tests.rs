@@ -35,6 +35,14 @@ fn a_function_of_seventy_lines_passes_and_one_more_does_not() {
 }
 
 #[test]
+fn a_file_of_a_scenario_is_short() {
+    let lines = format!("//! A town.\n{}", "const A: u8 = 1;\n".repeat(150));
+    let found = findings("scenarios/src/town/day.rs", &lines, false);
+    assert_eq!(found, ["scenarios/src/town/day.rs:1: 151 lines without tests, the limit is 150"]);
+    assert!(findings("scenarios/src/guessing_game/rules.rs", &lines, false).is_empty());
+}
+
+#[test]
 fn a_file_counts_without_its_tests() {
     let lines = "const A: u8 = 1;\n".repeat(499);
     assert!(messages(&lines).is_empty());

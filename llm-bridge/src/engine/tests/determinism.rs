@@ -3,7 +3,7 @@
 use super::{batch, config, digest, play};
 use crate::answer::Answer;
 use crate::cohort::CohortKey;
-use crate::exchange::cohort_sizes;
+use crate::exchange::{Apart, Batch, Before, Prepared, cohort_sizes};
 use crate::mock::{Faults, Latency, MockOptions};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,14 +41,14 @@ async fn a_divided_population_has_the_same_answers() {
     let config = config(1, 16);
     let whole = batch(900, 7);
     let (together, _) = play(config.clone(), options(Faults::default()), whole.clone()).await;
-    let mut before: BTreeMap<CohortKey, u64> = BTreeMap::new();
+    let mut before: BTreeMap<CohortKey, Before> = BTreeMap::new();
     let mut replies = Vec::new();
     for range in [0..250, 250..251, 251..900] {
         let mut part = whole.clone();
         part.asks = whole.asks[range].to_vec();
         part.ranks_before = before.clone();
-        for (key, size) in cohort_sizes(&part, &config).unwrap() {
-            *before.entry(key).or_default() += size;
+        for (key, part) in cohort_sizes(&part, &config).unwrap() {
+            before.entry(key).and_modify(|before| before.join(part)).or_insert(part);
         }
         replies.extend(play(config.clone(), options(Faults::default()), part).await.0.replies);
     }
@@ -100,4 +100,31 @@ async fn choices_that_never_come_are_asked_for_one_by_one() {
     let (normal, _) = play(config(1, 16), options(Faults::default()), batch(300, 3)).await;
     assert_eq!(digest(&played), digest(&normal));
     assert_eq!(core.counts().requests, 300, "each request brought one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn agents_asked_apart_answer_alike_whoever_else_is_asked() {
+    let config = config(2, 16);
+    let apart = |temperature| Batch { apart: Some(Apart { temperature }), ..batch(200, 3) };
+    let (together, core) = play(config.clone(), options(Faults::default()), apart(0.5)).await;
+    assert_eq!(core.counts().requests, 200, "nobody shares a request");
+    let answers: std::collections::BTreeSet<String> =
+        together.replies.iter().map(|reply| format!("{:?}", reply.status)).collect();
+    assert!(answers.len() > 50, "equal prompts have seeds of their own");
+    let mut replies = Vec::new();
+    for range in [0..1, 1..150, 150..200] {
+        let mut part = apart(0.5);
+        part.asks = part.asks[range].to_vec();
+        replies.extend(play(config.clone(), options(Faults::mix(0.2)), part).await.0.replies);
+    }
+    for (one, other) in replies.iter().zip(&together.replies) {
+        assert_eq!(one.answer(), other.answer());
+    }
+    let other_seed = Batch { run_seed: 12, ..apart(0.5) };
+    let keys = |batch: Batch| Prepared::new(batch, &config).unwrap().keys;
+    let same = keys(apart(0.5));
+    assert_eq!(same, keys(apart(0.5)));
+    for other in [apart(0.6), other_seed, batch(200, 3)] {
+        assert!(!keys(other).iter().any(|key| same.contains(key)));
+    }
 }

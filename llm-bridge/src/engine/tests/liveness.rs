@@ -222,6 +222,28 @@ async fn retry_after_pauses_the_endpoint_and_not_only_the_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_refusal_in_fifty_does_not_pause_the_endpoint_again_and_again() {
+    let start = Instant::now();
+    let sent = Rc::new(Cell::new(0_u32));
+    let script = Scripted::new(move |_, _| {
+        sent.set(sent.get() + 1);
+        if !sent.get().is_multiple_of(50) {
+            return good(5);
+        }
+        let retry_after = Some(Duration::from_secs(1));
+        let landed = Landed { status: 429, retry_after, body: Vec::new() };
+        Scene { after: Duration::from_millis(5), outcome: Ok(landed) }
+    });
+    let mut config = config(1, 1);
+    config.models[0].endpoints[0].in_flight_max = 16;
+    let played = Play::new(config, script).run(batch(6_000, 10)).await;
+    assert_eq!((played.totals.answered, played.totals.retries), (6_000, 122));
+    // 16 places at 5 ms take 1.9 s; the last that are refused wait a second or two more.
+    let seconds = start.elapsed().as_secs_f64();
+    assert!(seconds < 5.0, "{seconds}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn limits_per_minute_are_kept() {
     let mut config = config(1, 1);
     config.models[0].endpoints[0].requests_per_minute = Some(600);

@@ -47,6 +47,7 @@ pub(super) fn batch(agents: u64, prompts: u64) -> Batch {
         deadline: None,
         failed_max: None,
         ranks_before: BTreeMap::new(),
+        apart: None,
     }
 }
 

@@ -16,6 +16,7 @@ use throng_systems::engine::{Digest, Mesh, state_digest};
 
 use super::line::Line;
 use super::{Parted, Told, publish};
+use crate::play::accounts::RoundAccounts;
 use crate::play::again::Resumed;
 use crate::play::rounds::{accounts, call_totals, head, noted, stopped};
 use crate::play::way::{self, Asked, Entrance, Journaled, Way};
@@ -46,7 +47,7 @@ pub(super) struct Ready<'a> {
 #[derive(Serialize, Deserialize)]
 struct Share {
     blocks: Vec<Digest>,
-    accounting: Accounting,
+    accounts: RoundAccounts,
     calls: CallTotals,
 }
 
@@ -157,7 +158,7 @@ impl<'a> Generation<'a> {
     /// Plays committed rounds again and compares them.
     fn replay(&self, worlds: &mut Worlds, commits: &[CommitRecord]) -> Result<(), PlayError> {
         for record in commits.iter().filter(|record| record.round > 0) {
-            let Ok(played) = worlds.round()? else { return Err(ShardError::Gone.into()) };
+            let Ok(played) = worlds.part()? else { return Err(ShardError::Gone.into()) };
             let digest = state_digest(&self.gather(played.blocks)?.concat());
             if record.state_hash.as_deref() != Some(digest.to_string().as_str()) {
                 return Err(PlayError::Diverged { round: record.round });
@@ -183,7 +184,7 @@ impl Ready<'_> {
         }
         loop {
             let begun = Instant::now();
-            let played = match self.worlds.round()? {
+            let played = match self.worlds.part()? {
                 Ok(played) => played,
                 Err(stop) => return self.stop(stopped(stop)),
             };
@@ -208,14 +209,16 @@ impl Ready<'_> {
         let agents = self.of.seat.range().len() as u64;
         let share = Share {
             blocks: std::mem::take(&mut played.blocks),
-            accounting: accounts(agents, &played.accounting),
+            accounts: std::mem::take(&mut played.accounts),
             calls: call_totals(&played.calls),
         };
         let asked = played.calls != Totals::default();
-        let mine = (share.accounting.clone(), asked.then_some(share.calls));
+        let mine = (accounts(agents, &share.accounts.whole), asked.then_some(share.calls));
         let shares = self.of.gather(share)?;
         let state = state_digest(shares.iter().flat_map(|share| &share.blocks));
-        let failed: u64 = shares.iter().map(|share| share.accounting.failed_total()).sum();
+        played.accounts = merged(&shares);
+        played.accounts.count_in(run.agents, &mut played.summary);
+        let failed = played.accounts.whole.failed();
         let too_many = failed as f64 > run.failed_replies_max * run.agents as f64;
         if round > told.round {
             told.round = round;
@@ -237,11 +240,11 @@ impl Ready<'_> {
         state: Digest,
         (accounting, calls): (Accounting, Option<CallTotals>),
     ) -> Result<RoundOutput, PlayError> {
-        let seat = self.of.seat;
+        let (seat, agents) = (self.of.seat, self.of.plan.config.run.agents);
         Ok(RoundOutput {
             round,
             shard: seat.shard(),
-            tables: columns::round_tables(round, seat.range(), self.of.leads(), played)?,
+            tables: columns::round_tables(round, agents, (seat.range(), self.of.leads()), played)?,
             accounting,
             state_hash: Some(state.to_string()),
             state: BTreeMap::new(),
@@ -341,6 +344,14 @@ fn text(part: &RoundPart) -> String {
 fn read(part: &str) -> Result<RoundPart, PlayError> {
     // What cannot be read is of a host that has gone wrong, and so has its generation.
     serde_json::from_str(part).map_err(|_| ShardError::Gone.into())
+}
+
+/// The accounts of all hosts together.
+fn merged(shares: &[Share]) -> RoundAccounts {
+    let mut accounts = shares.iter().map(|share| &share.accounts);
+    let mut all = accounts.next().cloned().unwrap_or_default();
+    accounts.for_each(|later| all.merge(later));
+    all
 }
 
 /// The round as all hosts together have played it.

@@ -52,6 +52,7 @@ fn batch(round: u32) -> Batch {
         deadline: None,
         failed_max: None,
         ranks_before: BTreeMap::new(),
+        apart: None,
     }
 }
 

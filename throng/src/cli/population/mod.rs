@@ -1,11 +1,14 @@
 //! `throng population`: people from a specification, with a report of how well they fit it.
 
+mod generate;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 use throng_engine::Pool;
-use throng_population::{Backgrounds, Report, Sampler, report, write_population};
+use throng_llm_bridge::Totals;
+use throng_population::{Backgrounds, Report, Sampler, Words, report, write_population};
 
 use super::exit::Exit;
 use super::failure::Failure;
@@ -13,14 +16,20 @@ use super::output::{Results, note};
 use crate::config::{ConfigError, SpecFile, THREADS_MAX};
 use crate::population::page;
 use crate::watch::SCHEMA;
+use generate::GenerateArguments;
 
 const EXAMPLES: &str = "\
 Examples:
   throng population education                      the report of a shipped population
   throng population city.toml --out people/city    people, report and record
   throng population survey.json --out people/survey --seed 7 --agents 10_000
+  throng population city.toml --out people/city --generate --model qwen \\
+      --endpoint http://127.0.0.1:8000/v1          backgrounds that a model writes
 
-Shipped populations: education, occupations, united-states.";
+Shipped populations: education, occupations, united-states.
+
+With --generate every answer is kept in the folder of --answers before it is used.
+After a crash, an interruption or a budget's end the same command goes on, and pays for nothing twice.";
 
 /// Arguments of `throng population`.
 #[derive(Args, Debug)]
@@ -38,6 +47,8 @@ pub(super) struct PopulationArguments {
     /// Seed of the people [default: the specification's]
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     seed: Option<String>,
+    #[command(flatten)]
+    generate: GenerateArguments,
     /// Compute threads; 0 takes one per core
     #[arg(long, value_name = "T", default_value_t = 0, value_parser = threads)]
     threads: usize,
@@ -49,6 +60,12 @@ pub(super) struct PopulationArguments {
 fn threads(text: &str) -> Result<usize, String> {
     let threads: usize = text.parse().map_err(|_| "write a whole number".to_owned())?;
     if threads <= THREADS_MAX { Ok(threads) } else { Err(format!("write at most {THREADS_MAX}")) }
+}
+
+/// What was made: how well it fits, and what a model took.
+struct Made {
+    report: Report,
+    took: Option<Totals>,
 }
 
 /// Draws the people, writes them where a directory is given, and prints the report.
@@ -63,8 +80,8 @@ pub(super) fn run(arguments: &PopulationArguments, results: &Results) -> Result<
     let size = put("--agents", "size", &arguments.agents)?;
     let seed = put("--seed", "seed", &arguments.seed)?;
     let pool = Pool::new(arguments.threads);
-    let report = made(arguments, &file, (size, seed), &pool).map_err(|e| file.refuse(e))?;
-    show(arguments, &report, results);
+    let made = made(arguments, &file, (size, seed), &pool)?;
+    show(arguments, &made, results);
     Ok(Exit::Done)
 }
 
@@ -73,33 +90,53 @@ fn made(
     file: &SpecFile,
     (size, seed): (Option<u64>, Option<u64>),
     pool: &Pool,
-) -> throng_population::Result<Report> {
+) -> Result<Made, Failure> {
+    let refuse = |error| Failure::from(file.refuse(error));
     let (spec, files) = (&file.spec, &file.files);
-    let sampler = Sampler::new(spec, files, size, seed, pool)?;
-    if let Some(out) = &arguments.out {
-        return write_population(out, spec, files, &sampler, pool, &page);
+    let sampler = Sampler::new(spec, files, size, seed, pool).map_err(refuse)?;
+    let backgrounds = Backgrounds::new(spec, files, &sampler).map_err(refuse)?;
+    if let Some(settings) = &spec.generate {
+        throng_population::generate::check_generation(settings, &sampler).map_err(refuse)?;
     }
-    // Wordings are checked even where no background is written.
-    let backgrounds = Backgrounds::new(spec, files, &sampler)?;
-    if !backgrounds.is_empty() {
-        backgrounds.write(&sampler, &sampler.sample(0..1, pool)?, pool)?;
+    let Some(out) = &arguments.out else {
+        let report = described(&sampler, &backgrounds, pool).map_err(refuse)?;
+        return Ok(Made { report, took: None });
+    };
+    if arguments.generate.is_asked_for() {
+        return generate::made(&arguments.generate, file, (out, &sampler, &backgrounds), pool);
     }
-    report(&sampler, pool)
+    let words = Words::Wordings(&backgrounds);
+    let report = write_population(out, spec, &sampler, words, pool, &page).map_err(refuse)?;
+    Ok(Made { report, took: None })
 }
 
-fn show(arguments: &PopulationArguments, report: &Report, results: &Results) {
+/// The report of people whom nobody writes; wordings are checked even so.
+fn described(
+    sampler: &Sampler,
+    backgrounds: &Backgrounds,
+    pool: &Pool,
+) -> throng_population::Result<Report> {
+    if !backgrounds.is_empty() {
+        backgrounds.write(sampler, &sampler.sample(0..1, pool)?, pool)?;
+    }
+    report(sampler, pool)
+}
+
+fn show(arguments: &PopulationArguments, made: &Made, results: &Results) {
     let out = arguments.out.as_deref();
     if arguments.json {
         let object = json!({
             "schema": SCHEMA,
             "kind": "population",
             "directory": out,
-            "report": report,
+            "report": made.report,
+            "calls": made.took.as_ref().map(generate::calls),
         });
         results.line(&object.to_string());
         return;
     }
-    results.lines(report.to_text().lines().map(str::to_owned));
+    results.lines(made.report.to_text().lines().map(str::to_owned));
+    made.took.iter().for_each(|took| note(&generate::in_words(took)));
     let told = |out: &Path| note(&format!("people: {}", out.join("people").display()));
     out.into_iter().for_each(told);
 }
