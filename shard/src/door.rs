@@ -161,9 +161,9 @@ impl Shared {
         let mut sockets: Vec<Option<TcpStream>> = (0..size).map(|_| None).collect();
         let stop = || given_up.load(Ordering::SeqCst) || Instant::now() >= until;
         loop {
-            for lower in 0..rank {
-                if sockets[lower].is_none() && !stop() {
-                    sockets[lower] = self.call_member(generation, rank, lower);
+            for (lower, socket) in sockets.iter_mut().enumerate().take(rank) {
+                if socket.is_none() && !stop() {
+                    *socket = self.call_member(generation, rank, lower);
                 }
             }
             let mut meeting = self.meeting();
@@ -255,11 +255,10 @@ impl Shared {
         if settle(&socket).is_err() {
             return;
         }
-        if let Some(meeting) = &mut *self.meeting() {
-            if meeting.generation.id == generation {
-                // One that came earlier was given up by its caller.
-                meeting.arrived.insert(from, socket);
-            }
+        let expected = |meeting: &&mut Meeting| meeting.generation.id == generation;
+        if let Some(meeting) = self.meeting().as_mut().filter(expected) {
+            // One that came earlier was given up by its caller.
+            meeting.arrived.insert(from, socket);
         }
         self.changed.notify_all();
     }

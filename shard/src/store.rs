@@ -18,7 +18,7 @@ use crate::secret;
 /// Largest object that is read: an entry of a round of ten thousand files.
 const OBJECT_BYTES_MAX: usize = 64 << 20;
 /// How long an entry is tried again while the store does not answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The first pause before another try; it doubles.
 const PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause before another try.

@@ -150,7 +150,7 @@ fn hosts_that_die_are_done_without_or_replaced() {
     let seen = AtomicU32::new(0);
     let died = Barrier::new(2);
     thread::scope(|scope| {
-        let dies = scope.spawn(|| {
+        let leader = scope.spawn(|| {
             let ending = play(first, 3, &seen);
             died.wait();
             ending
@@ -160,7 +160,7 @@ fn hosts_that_die_are_done_without_or_replaced() {
         died.wait();
         let seeds = [seeds[0]];
         let again = settings(folder.path(), "h0", &seeds, 2);
-        assert_eq!(dies.join().unwrap(), Ending::Died);
+        assert_eq!(leader.join().unwrap(), Ending::Died);
         let newcomer = scope.spawn(|| play(Host::start(again).unwrap(), u32::MAX, &seen));
         assert_eq!(also.join().unwrap(), Ending::Died);
         assert!(others.into_iter().all(|host| host.join().unwrap() == Ending::Over));

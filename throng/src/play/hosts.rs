@@ -67,7 +67,7 @@ pub fn play_on_hosts(
                 Parted::Stopped(status) => status,
             },
         };
-        return end(status, directory, begun, watch);
+        return Ok(end(status, directory, begun, watch));
     }
 }
 
@@ -139,12 +139,7 @@ fn publish(host: &Host, directory: &Path) -> Result<(), PlayError> {
     Ok(WritableRun::publish_all(directory, &records)?)
 }
 
-fn end(
-    status: RunStatus,
-    directory: PathBuf,
-    begun: Instant,
-    watch: &mut dyn Watch,
-) -> Result<RunEnd, PlayError> {
+fn end(status: RunStatus, directory: PathBuf, begun: Instant, watch: &mut dyn Watch) -> RunEnd {
     // A host that leaves before anything was played has no run to speak of.
     let last = RunDir::open(&directory).and_then(|run| run.commits());
     let last = last.ok().and_then(|mut commits| commits.pop());
@@ -156,5 +151,5 @@ fn end(
         seconds: begun.elapsed().as_secs_f64(),
     };
     watch.finished(&end);
-    Ok(end)
+    end
 }

@@ -13,7 +13,7 @@ use throng_llm_bridge::mock::{Latency, Mock, MockOptions, serve};
 use super::{Place, Ran};
 
 /// Long enough for anything that ever happens on a machine that does much else.
-const EVER: Duration = Duration::from_secs(240);
+const EVER: Duration = Duration::from_mins(4);
 const RUN: &str = "runs/r";
 
 /// An address of this test alone: every process of the runner has a number of its own.
