@@ -18,6 +18,7 @@ mod json;
 mod layout;
 mod lock;
 mod manifest;
+mod out_folder;
 mod pick;
 mod prompts;
 mod read;

@@ -12,6 +12,7 @@ use crate::layout::{
 };
 use crate::lock::RunLock;
 use crate::manifest::{CommitSummary, Manifest, Origin, RunStatus};
+use crate::out_folder::{claim, prepare_out};
 use crate::prompts::{PromptLog, PromptStorage};
 use crate::rules::check_output;
 use crate::run_read::RunDir;
@@ -22,16 +23,13 @@ use crate::time::Utc;
 use crate::writer::{Stamp, Written, flush, write_unflushed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
 use std::num::NonZero;
 use std::ops::Range;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Runs of one configuration that may start within one second.
-const SAME_SECOND_MAX: u32 = 99;
 /// Least time between two summaries of the commits in the manifest. The records are the truth, and
 /// a short round must not wait for the disk twice.
 const SUMMARY_INTERVAL: Duration = Duration::from_secs(1);
@@ -492,52 +490,4 @@ pub(crate) fn data_files(run: &Path) -> Result<Vec<(String, PathBuf)>> {
         }
     }
     Ok(files)
-}
-
-/// Creates the output folder and refuses one that readers would misunderstand.
-pub(crate) fn prepare_out(out: &Path) -> Result<PathBuf> {
-    let problem = |problem: String| Error::OutFolder { path: out.to_owned(), problem };
-    fs::create_dir_all(out).map_err(|error| Error::io("create", out, error))?;
-    let absolute = out.canonicalize().map_err(|error| Error::io("open", out, error))?;
-    let misleading = absolute.components().find(|part| match part {
-        Component::Normal(name) => name.to_string_lossy().contains('='),
-        _ => false,
-    });
-    match misleading {
-        None => Ok(absolute),
-        Some(part) => Err(problem(format!(
-            "readers of tables take the folder `{}` for a column because of its `=`",
-            part.as_os_str().display()
-        ))),
-    }
-}
-
-/// Creates the directory, which nobody else can have then.
-fn claim(
-    out: &Path,
-    id: Option<RunId>,
-    scenario: &str,
-    config_sha256: &str,
-) -> Result<(RunId, PathBuf)> {
-    if let Some(id) = id {
-        let path = out.join(id.as_str());
-        return create_dir(&path).map(|()| (id, path));
-    }
-    let first = RunId::generate(Utc::now(), scenario, config_sha256)?;
-    let mut id = first.clone();
-    for number in 2..=SAME_SECOND_MAX {
-        let path = out.join(id.as_str());
-        match create_dir(&path) {
-            Err(Error::RunExists { .. }) => id = first.numbered(number)?,
-            created => return created.map(|()| (id, path)),
-        }
-    }
-    Err(Error::RunExists { path: out.join(id.as_str()) })
-}
-
-fn create_dir(path: &Path) -> Result<()> {
-    fs::create_dir(path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Error::RunExists { path: path.to_owned() },
-        _ => Error::io("create", path, error),
-    })
 }
