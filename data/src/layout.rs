@@ -23,6 +23,8 @@ pub const ROUNDS: &str = "rounds";
 pub const CALLS: &str = "calls";
 /// The table of distinct prompts by round.
 pub const PROMPTS: &str = "prompts";
+/// The table of what interventions change of single agents by round.
+pub const CHANGES: &str = "changes";
 /// The column of a prompt's digest, in hex.
 pub const PROMPT_HASH: &str = "prompt_hash";
 
@@ -31,6 +33,8 @@ pub(crate) const JOURNAL: &str = "journal";
 pub(crate) const TMP: &str = "tmp";
 pub(crate) const HOSTS: &str = "hosts";
 pub(crate) const REPORT: &str = "report";
+pub(crate) const PARENT: &str = "parent";
+pub(crate) const INTERVIEWS: &str = "interviews";
 pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const CONFIG: &str = "run.toml";
 pub(crate) const VIEWS: &str = "views.sql";
@@ -39,7 +43,8 @@ pub(crate) const SCHEMA: &str = "schema.json";
 pub(crate) const LOCK: &str = ".lock";
 
 /// Folders that hold no table.
-const PRIVATE_FOLDERS: [&str; 5] = [COMMITS, HOSTS, JOURNAL, TMP, REPORT];
+pub(crate) const PRIVATE_FOLDERS: [&str; 7] =
+    [COMMITS, HOSTS, JOURNAL, TMP, REPORT, PARENT, INTERVIEWS];
 /// Files in the run directory itself.
 pub(crate) const TOP_FILES: [&str; 6] = [MANIFEST, CONFIG, VIEWS, README, SCHEMA, LOCK];
 

@@ -13,6 +13,7 @@ mod durable;
 mod encode;
 mod error;
 mod import;
+mod interview;
 mod journal;
 mod json;
 mod layout;
@@ -44,14 +45,15 @@ pub use digest::{sha256_file, sha256_hex, sha256_of_config};
 pub use encode::{ENCODERS_MAX, ROW_GROUP_ROWS};
 pub use error::{Error, Fault, Result};
 pub use import::{IMPORT_COLUMNS_MAX, IMPORT_ROWS_MAX, Imported, import_table};
+pub use interview::{InterviewRecord, Interviewing, interview_name};
 pub use journal::{
     AppendError, CHOICES_MAX, Call, Choice, Cut, DUPLICATE, Finish, JOURNAL_VERSION, Journal,
     JournalCompletion, JournalKey, JournalRecord, ModelNames, Opening, QUEUE_RECORDS_MAX,
     RECORD_TEXT_BYTES_MAX, RecordedCalls, SEGMENT_BYTES_MAX, Tokens, find_call, fuzz,
 };
 pub use layout::{
-    AGENTS, CALLS, DataFile, PEOPLE, PROMPT_HASH, PROMPTS, ROUND_MAX, ROUNDS, RUN_ID_BYTES_MAX,
-    RunId, SHARD_MAX,
+    AGENTS, CALLS, CHANGES, DataFile, PEOPLE, PROMPT_HASH, PROMPTS, ROUND_MAX, ROUNDS,
+    RUN_ID_BYTES_MAX, RunId, SHARD_MAX,
 };
 pub use manifest::{
     AnswerColumn, CommitSummary, MANIFEST_BYTES_MAX, Manifest, ModelOrigin, Origin, Parent,

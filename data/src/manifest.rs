@@ -103,6 +103,9 @@ pub struct Parent {
     pub run_id: String,
     /// Its last round that both share.
     pub round: u32,
+    /// What was set anew, as it was typed; nothing where the fork is the same run again.
+    #[serde(default)]
+    pub change: Vec<String>,
 }
 
 /// A numeric column of `agents`, and how closely reductions of it can be re-derived.

@@ -3,7 +3,7 @@
 use crate::commit::{CommitRecord, committed_rounds, read_commit};
 use crate::describe;
 use crate::error::{Error, Result};
-use crate::layout::{AGENTS, DataFile, PEOPLE, ROUNDS};
+use crate::layout::{AGENTS, DataFile, MANIFEST, PARENT, PEOPLE, ROUNDS};
 use crate::lock::is_locked;
 use crate::manifest::{Manifest, RunStatus};
 use crate::pick::Wanted;
@@ -62,7 +62,7 @@ impl RunDir {
         if !path.is_dir() {
             return Err(not_a_run("there is no such folder"));
         }
-        if !path.join(crate::layout::MANIFEST).is_file() {
+        if !path.join(MANIFEST).is_file() {
             return Err(not_a_run("it has no `manifest.json`"));
         }
         Ok(Self { path: path.to_owned() })
@@ -71,6 +71,17 @@ impl RunDir {
     /// The run directory.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What a fork keeps of the run that it began from: the completions of later rounds. `None` where it keeps
+    /// nothing, or nothing any more.
+    ///
+    /// # Errors
+    /// As [`RunDir::open`].
+    pub fn kept_parent(&self) -> Result<Option<Self>> {
+        let path = self.path.join(PARENT);
+        // The manifest is written last.
+        path.join(MANIFEST).is_file().then(|| Self::open(&path)).transpose()
     }
 
     /// What the run is.

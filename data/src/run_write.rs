@@ -1,5 +1,7 @@
 //! A run directory that this process alone may write: created, or opened again and cleaned.
 
+mod adopt;
+
 use crate::SCHEMA_VERSION;
 use crate::commit::{Accounting, AttemptId, CallTotals, CommitRecord, FileRecord, fence};
 use crate::describe::{self, describe};

@@ -174,6 +174,31 @@ impl Column {
         self
     }
 
+    /// Gives a row another category; false where the column has none, or no room for another one.
+    pub fn set_category(&mut self, row: usize, value: &str) -> bool {
+        let (names, codes_max) = match &mut self.values {
+            Values::Category { names, .. } => (names, 1 << 8),
+            Values::Category16 { names, .. } => (names, CATEGORIES_MAX),
+            _ => return false,
+        };
+        let code = names.iter().position(|name| name == value).unwrap_or(names.len());
+        if code == codes_max || row >= self.values.len() {
+            return false;
+        }
+        match &mut self.values {
+            Values::Category { codes, names } => {
+                names.extend((code == names.len()).then(|| value.to_owned()));
+                codes[row] = code as u8;
+            }
+            Values::Category16 { codes, names } => {
+                names.extend((code == names.len()).then(|| value.to_owned()));
+                codes[row] = code as u16;
+            }
+            _ => return false,
+        }
+        true
+    }
+
     /// Whether `row` has a value.
     pub fn is_valid(&self, row: usize) -> bool {
         self.valid.as_ref().is_none_or(|valid| valid[row])
@@ -226,6 +251,12 @@ impl Table {
     /// The column of that name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Gives a row of a category column another value; false where there is no such column, row or room.
+    pub fn set_category(&mut self, name: &str, row: usize, value: &str) -> bool {
+        let column = self.columns.iter_mut().find(|column| column.name == name);
+        column.is_some_and(|column| column.set_category(row, value))
     }
 
     /// The columns, given away.

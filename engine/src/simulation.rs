@@ -340,6 +340,14 @@ impl Simulation {
         Ok(RoundRecord { round, agents, summary, tables, blocks })
     }
 
+    /// A digest for each block of agents as they are now, as [`Self::round`] makes them; the simulation must have
+    /// started.
+    pub fn digests(&mut self) -> Vec<Digest> {
+        let range = self.world.resource::<Population>().range;
+        let agents = self.recorder.table(&mut self.world, range);
+        block_digests(self.world.resource::<Pool>(), &agents.columns)
+    }
+
     fn play(&mut self, phase: Phase) -> Result<(), EngineError> {
         let (_, schedule) = self
             .schedules

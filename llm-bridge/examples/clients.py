@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import resource
 import sys
 
@@ -47,6 +48,7 @@ def with_openai(url, in_flight):
 
 
 def with_litellm(url, in_flight):
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # Or it looks for prices on the network.
     import litellm
 
     litellm.suppress_debug_info = True

@@ -111,7 +111,7 @@ fn batch(agents: u64, prompts: u64) -> Outcome<Batch> {
         moment: Moment::default(),
         run_seed: 1,
         asks: (0..agents).map(ask).collect(),
-        prompts: Arc::new(interned),
+        prompts: interned.shared(),
         answers: Arc::new([AnswerSpec::Integer { min: 0, max: 100 }]),
         deadline: None,
         failed_max: None,
@@ -285,7 +285,7 @@ fn memory() -> Outcome<()> {
     }
     let batch = Batch {
         asks,
-        prompts: Arc::new(interned),
+        prompts: interned.shared(),
         answers: Arc::new([AnswerSpec::Text { length_max: 400 }]),
         ..batch(0, 1)?
     };

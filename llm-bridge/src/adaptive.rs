@@ -9,6 +9,11 @@ use tokio::time::Instant;
 
 /// Factor of growth while the endpoint is kept full.
 const GROWTH: f64 = 1.25;
+/// Factor of growth at the start, until a growth is not worth it or refusals are more than strays: servers with
+/// hundreds of slots and replies of seconds would else stand idle for minutes.
+const START_GROWTH: f64 = 2.0;
+/// Completions per place in the limit over which goodput is measured at the start.
+const START_TURNS: f64 = 2.0;
 /// Part of the growth that must show in goodput for the new limit to be kept.
 const WORTH: f64 = 0.4;
 /// Factor at a refusal.
@@ -37,6 +42,8 @@ pub struct AdaptiveLimit {
     /// The limit and goodput before the last growth, while that growth is on trial.
     trial: Option<(f64, f64)>,
     rest: u32,
+    /// Whether it has only grown so far.
+    starting: bool,
     last_fall: Option<Instant>,
     /// Share of refusals among the latest outcomes.
     refusals: f64,
@@ -54,6 +61,7 @@ impl AdaptiveLimit {
             was_full: false,
             trial: None,
             rest: 0,
+            starting: true,
             last_fall: None,
             refusals: 0.0,
         }
@@ -76,7 +84,8 @@ impl AdaptiveLimit {
         self.refusals -= self.refusals * LATEST;
         self.was_full |= in_flight >= self.limit();
         let elapsed = now - self.window_start;
-        if elapsed < WINDOW || f64::from(self.completed) < WINDOW_TURNS * self.limit {
+        let turns = if self.starting { START_TURNS } else { WINDOW_TURNS };
+        if elapsed < WINDOW || f64::from(self.completed) < turns * self.limit {
             return;
         }
         let goodput = f64::from(self.completed) / elapsed.as_secs_f64();
@@ -95,6 +104,7 @@ impl AdaptiveLimit {
         self.last_fall = Some(now);
         self.limit = (self.limit * FALL).max(1.0);
         self.trial = None;
+        self.starting = false;
         self.rest = REST / 2;
         self.restart(now);
     }
@@ -109,6 +119,7 @@ impl AdaptiveLimit {
             let needed = old_goodput * (1.0 + WORTH * (self.limit / old_limit - 1.0));
             if goodput < needed {
                 self.limit = old_limit;
+                self.starting = false;
                 self.rest = REST;
                 return;
             }
@@ -117,7 +128,8 @@ impl AdaptiveLimit {
             self.rest -= 1;
         } else if self.was_full && self.limit < self.ceiling {
             self.trial = Some((self.limit, goodput));
-            self.limit = (self.limit * GROWTH).max(self.limit + 1.0).min(self.ceiling);
+            let growth = if self.starting { START_GROWTH } else { GROWTH };
+            self.limit = (self.limit * growth).max(self.limit + 1.0).min(self.ceiling);
         }
     }
 
@@ -172,6 +184,21 @@ mod tests {
             assert!((slots / 2..=slots * 5 / 4).contains(&found), "{slots} slots, found {found}");
             assert!(refused < 0.03, "{refused}");
         }
+    }
+
+    #[test]
+    fn slow_replies_and_many_slots_are_found_in_a_few_dozen_replies_times() {
+        let start = Instant::now();
+        let mut limit = AdaptiveLimit::new(2_048, start);
+        let mut now = start;
+        for _ in 0..30 {
+            now += Duration::from_secs(5);
+            let in_flight = limit.limit();
+            for _ in 0..in_flight.min(1_024) {
+                limit.completed(in_flight, now);
+            }
+        }
+        assert!((900..=2_048).contains(&limit.limit()), "{}", limit.limit());
     }
 
     #[test]

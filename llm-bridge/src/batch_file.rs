@@ -166,7 +166,7 @@ impl Service {
         let (_, text, finish): (u32, Box<str>, Finish) = decoded.choices.swap_remove(0);
         let usage: Usage = decoded.usage;
         let cost = self.config.models[usize::from(at.model)].price.of(&usage);
-        let key = &prepared.keys[cohort_of[place]];
+        let key = prepared.key(cohort_of[place] as u32);
         Some(Record {
             moment: prepared.batch.moment,
             attempt: 0,

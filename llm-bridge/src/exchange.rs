@@ -207,8 +207,8 @@ impl Progress {
 pub(crate) struct Prepared {
     pub batch: Batch,
     pub cohorts: Cohorts,
-    /// Per cohort: fingerprint of its model and digest of its parameters and answer type.
-    pub keys: Vec<CohortKey>,
+    /// Per model and answer type: fingerprint of the model, and digest of parameters and type.
+    kinds: BTreeMap<(u16, u16), (Digest, Digest)>,
 }
 
 impl Prepared {
@@ -218,8 +218,20 @@ impl Prepared {
         if batch.apart.is_some() {
             cohorts = cohorts.apart(&batch.asks);
         }
-        let keys = keys(&batch, &cohorts, config);
-        Ok(Self { batch, cohorts, keys })
+        let kinds = kinds(&batch, &cohorts, config);
+        Ok(Self { batch, cohorts, kinds })
+    }
+
+    /// The identity of a cohort over hosts; made when it is needed, since there may be as many as agents.
+    pub(crate) fn key(&self, cohort: u32) -> CohortKey {
+        let Ask { prompt, model, answer, .. } = self.cohort(cohort).ask;
+        let (model, parameters) = self.kinds[&(model, answer)];
+        CohortKey { prompt: self.batch.prompts.digest(prompt), model, parameters }
+    }
+
+    /// The cohorts with their identities.
+    pub(crate) fn keyed(&self) -> impl Iterator<Item = (&Cohort, CohortKey)> {
+        self.cohorts.cohorts.iter().zip(0..).map(|(cohort, number)| (cohort, self.key(number)))
     }
 
     /// The ask at place `member` of the list of members.
@@ -237,12 +249,12 @@ impl Prepared {
 
     /// The seed of `member`, which belongs to `cohort`.
     pub(crate) fn seed(&self, cohort: u32, member: u32) -> u64 {
-        let key = &self.keys[cohort as usize];
+        let key = self.key(cohort);
         if self.batch.apart.is_some() {
             let agent = self.ask(member).agent;
             return key.seed_of(self.batch.run_seed, self.batch.moment, agent);
         }
-        let before = self.batch.ranks_before.get(key).map_or(0, |before| before.count);
+        let before = self.batch.ranks_before.get(&key).map_or(0, |before| before.count);
         let rank = u64::from(member - self.cohort(cohort).start);
         key.base_seed(self.batch.run_seed, self.batch.moment) + before + rank
     }
@@ -256,7 +268,7 @@ impl Prepared {
     }
 
     pub(crate) fn completion_key(&self, cohort: u32, member: u32, attempt: u8) -> CompletionKey {
-        let key = &self.keys[cohort as usize];
+        let key = self.key(cohort);
         CompletionKey {
             moment: self.batch.moment,
             agent: self.ask(member).agent,
@@ -276,9 +288,9 @@ pub fn cohort_sizes(
 ) -> Result<BTreeMap<CohortKey, Before>, BatchError> {
     let prepared = Prepared::new(batch.clone(), config)?;
     let mut sizes: BTreeMap<CohortKey, Before> = BTreeMap::new();
-    for (cohort, key) in prepared.cohorts.cohorts.iter().zip(&prepared.keys) {
+    for (cohort, key) in prepared.keyed() {
         let part = Before { count: u64::from(cohort.length), first: cohort.ask.agent };
-        sizes.entry(*key).and_modify(|before| before.join(part)).or_insert(part);
+        sizes.entry(key).and_modify(|before| before.join(part)).or_insert(part);
     }
     Ok(sizes)
 }
@@ -288,6 +300,40 @@ impl Before {
     pub fn join(&mut self, part: Self) {
         self.count += part.count;
         self.first = self.first.min(part.first);
+    }
+}
+
+/// The models that `batch` asks, by fingerprint and by digest of parameters and answer type, as completions
+/// have them.
+pub fn models_asked(
+    batch: &Batch,
+    config: &BridgeConfig,
+) -> Result<BTreeMap<(Digest, Digest), u16>, BatchError> {
+    check(batch, config)?;
+    let mut models = BTreeMap::new();
+    let mut last = None;
+    for ask in &batch.asks {
+        // Neighbours mostly ask the same of the same model.
+        if last.replace((ask.model, ask.answer)) != Some((ask.model, ask.answer)) {
+            let model = &config.models[usize::from(ask.model)];
+            let parameters = parameters(batch, model, ask.answer);
+            models.insert((model.fingerprint(), parameters), ask.model);
+        }
+    }
+    Ok(models)
+}
+
+/// The digest of what shapes a completion beside model and prompt: sampling parameters and the answer's type.
+fn parameters(batch: &Batch, model: &ModelConfig, answer: u16) -> Digest {
+    let (of_model, schema) = (model.parameters(), identity(&batch.answers[usize::from(answer)]));
+    match batch.apart {
+        None => Digest::of([of_model.0.as_slice(), schema.as_bytes()]),
+        Some(Apart { temperature }) => Digest::of([
+            of_model.0.as_slice(),
+            schema.as_bytes(),
+            &temperature.to_bits().to_le_bytes(),
+            &batch.run_seed.to_le_bytes(),
+        ]),
     }
 }
 
@@ -343,27 +389,18 @@ fn check(batch: &Batch, config: &BridgeConfig) -> Result<(), BatchError> {
     Ok(())
 }
 
-fn keys(batch: &Batch, cohorts: &Cohorts, config: &BridgeConfig) -> Vec<CohortKey> {
-    let models: Vec<(Digest, Digest)> =
-        config.models.iter().map(|model| (model.fingerprint(), model.parameters())).collect();
-    let types: Vec<String> = batch.answers.iter().map(identity).collect();
-    let mut parameters: BTreeMap<(u16, u16), Digest> = BTreeMap::new();
-    let key = |cohort: &Cohort| {
-        let Ask { prompt, model, answer, .. } = cohort.ask;
-        let (fingerprint, of_model) = models[usize::from(model)];
-        let parameters = *parameters.entry((model, answer)).or_insert_with(|| {
-            let schema = types[usize::from(answer)].as_bytes();
-            match batch.apart {
-                None => Digest::of([of_model.0.as_slice(), schema]),
-                Some(Apart { temperature }) => Digest::of([
-                    of_model.0.as_slice(),
-                    schema,
-                    &temperature.to_bits().to_le_bytes(),
-                    &batch.run_seed.to_le_bytes(),
-                ]),
-            }
-        });
-        CohortKey { prompt: batch.prompts.digest(prompt), model: fingerprint, parameters }
-    };
-    cohorts.cohorts.iter().map(key).collect()
+fn kinds(
+    batch: &Batch,
+    cohorts: &Cohorts,
+    config: &BridgeConfig,
+) -> BTreeMap<(u16, u16), (Digest, Digest)> {
+    let models: Vec<Digest> = config.models.iter().map(ModelConfig::fingerprint).collect();
+    let mut kinds = BTreeMap::new();
+    for Ask { model, answer, .. } in cohorts.cohorts.iter().map(|cohort| cohort.ask) {
+        let place = usize::from(model);
+        kinds
+            .entry((model, answer))
+            .or_insert_with(|| (models[place], parameters(batch, &config.models[place], answer)));
+    }
+    kinds
 }

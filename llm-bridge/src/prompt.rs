@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 /// Who says a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -124,6 +125,13 @@ impl Prompts {
         let messages: Vec<(Role, &[TextId])> =
             texts.iter().map(|(role, text)| (*role, text.as_slice())).collect();
         self.prompt(&messages)
+    }
+
+    /// Ends the interning: what is needed to find texts again is let go.
+    pub fn shared(mut self) -> Arc<Self> {
+        self.text_by_hash.clear();
+        self.prompt_by_hash.clear();
+        Arc::new(self)
     }
 
     /// Number of distinct prompts.

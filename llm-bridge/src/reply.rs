@@ -64,6 +64,8 @@ pub enum Cause {
     Cancelled,
     /// Endpoints died while working on it.
     Quarantined,
+    /// It was to be answered from records, which have no completion of it.
+    Unrecorded,
 }
 
 impl Reply {
@@ -102,6 +104,7 @@ impl fmt::Display for Cause {
             Self::CircuitOpen => "circuit open",
             Self::Cancelled => "cancelled",
             Self::Quarantined => "quarantined",
+            Self::Unrecorded => "unrecorded",
         };
         formatter.write_str(word)
     }

@@ -70,14 +70,10 @@ pub enum Error {
         message: String,
     },
     /// A model was asked for backgrounds, and not everybody has one.
-    #[error("{stop}; {answered} of {size} people have a description")]
+    #[error("{stop}; no population was written")]
     Stopped {
         /// Why asking ended.
         stop: crate::generate::Stop,
-        /// Who have one.
-        answered: u64,
-        /// How many people there are.
-        size: u64,
     },
     /// Something is larger than this program handles.
     #[error("{what} is {found}, and the limit is {limit}")]

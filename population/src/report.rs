@@ -413,6 +413,11 @@ fn expected(target: &Target, counts: &[u64]) -> Vec<f64> {
     }
 }
 
+/// A number with three digits after the point, none where it is whole.
+fn shown(number: f64) -> String {
+    if number.fract().abs() > 0.0 { format!("{number:.3}") } else { number.to_string() }
+}
+
 /// Cells of a margin that the text shows; the JSON has all.
 const CELLS_SHOWN: usize = 24;
 
@@ -458,7 +463,11 @@ impl Report {
             let _ = writeln!(
                 text,
                 "\n{}: mean {:.3}{target}, sd {:.3}, from {} to {}",
-                number.attribute, number.mean, number.sd, number.min, number.max
+                number.attribute,
+                number.mean,
+                number.sd,
+                shown(number.min),
+                shown(number.max)
             );
         }
         match self.alike {

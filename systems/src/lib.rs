@@ -8,12 +8,14 @@
 extern crate self as throng_systems;
 
 mod accounting;
+mod announcement;
 mod assignment;
 mod background;
 mod catalogue;
 pub mod environment;
 mod exchange;
 mod guess;
+mod interview;
 pub mod mail;
 mod memory;
 mod model;
@@ -35,11 +37,13 @@ pub mod timeline;
 mod wording;
 
 pub use accounting::Accounting;
+pub use announcement::Announcement;
 pub use assignment::{Share, assign};
 pub use background::{Background, Backgrounds};
 pub use catalogue::{out_of_range, read_policy};
 pub use exchange::{AccountSystems, Asks, PlayPolicies, PolicySystems, RestSystems};
 pub use guess::Guess;
+pub use interview::interviewed;
 pub use memory::{MEMORY_ROUNDS, Memory};
 pub use minijinja::{Value as TemplateValue, context as template_values};
 pub use model::{ModelRef, ModelTable};

@@ -14,7 +14,7 @@ use throng_llm_bridge as bridge;
 use throng_llm_bridge::exchange::Before;
 
 use crate::exchange::PolicySystems;
-use crate::{Cause, ModelRef, Reply};
+use crate::{Announcement, Cause, ModelRef, Reply};
 
 /// The way to the models that answer in words; absent in a run of policies alone.
 #[derive(Resource, Clone)]
@@ -192,6 +192,7 @@ impl AskInWords for Simulation {
             places,
             answer: std::marker::PhantomData,
         })
+        .init_resource::<Announcement>()
         .init_resource::<Calls>()
         .init_resource::<Halt>()
         .add_systems(Phase::Exchange, exchange::<A>.before(PolicySystems))
@@ -251,7 +252,7 @@ impl<A: Answer> Questions<A> {
             moment: bridge::Moment { round: round.0, exchange },
             run_seed: seed.0,
             asks,
-            prompts: Arc::new(std::mem::take(&mut self.prompts)),
+            prompts: std::mem::take(&mut self.prompts).shared(),
             answers: Arc::from([self.spec()]),
             deadline: None,
             failed_max: handle.failed_max,
@@ -287,7 +288,7 @@ impl<A: Answer> Questions<A> {
     /// A reply of the bridge as a reply of the scenario's type.
     fn read(&self, reply: &bridge::Reply) -> Reply<A> {
         let answer = match (&reply.status, self.reasoning) {
-            (bridge::Status::Failed(failure), _) => return Reply::Failed(cause(failure.cause)),
+            (bridge::Status::Failed(failure), _) => return Reply::Failed(failure.cause.into()),
             (bridge::Status::Answered(bridge::Answer::Object(parts)), Some(_)) => parts.last(),
             (bridge::Status::Answered(answer), _) => Some(answer),
         };
@@ -385,17 +386,20 @@ fn value(answer: &bridge::Answer, shape: &Shape) -> AnswerValue {
 }
 
 /// The cause of a failure as tables have it.
-const fn cause(cause: bridge::Cause) -> Cause {
-    match cause {
-        bridge::Cause::Timeout => Cause::Timeout,
-        bridge::Cause::Refused => Cause::Refused,
-        bridge::Cause::Invalid => Cause::Invalid,
-        bridge::Cause::HttpStatus(_) => Cause::HttpStatus,
-        bridge::Cause::ContextLength => Cause::ContextLength,
-        bridge::Cause::Budget => Cause::Budget,
-        // A quarantined request is one whose endpoints died of it.
-        bridge::Cause::CircuitOpen | bridge::Cause::Quarantined => Cause::CircuitOpen,
-        bridge::Cause::Cancelled => Cause::Cancelled,
+impl From<bridge::Cause> for Cause {
+    fn from(cause: bridge::Cause) -> Self {
+        match cause {
+            bridge::Cause::Timeout => Self::Timeout,
+            bridge::Cause::Refused => Self::Refused,
+            bridge::Cause::Invalid => Self::Invalid,
+            bridge::Cause::HttpStatus(_) => Self::HttpStatus,
+            bridge::Cause::ContextLength => Self::ContextLength,
+            bridge::Cause::Budget => Self::Budget,
+            // A quarantined request is one whose endpoints died of it.
+            bridge::Cause::CircuitOpen | bridge::Cause::Quarantined => Self::CircuitOpen,
+            bridge::Cause::Cancelled => Self::Cancelled,
+            bridge::Cause::Unrecorded => Self::Unrecorded,
+        }
     }
 }
 

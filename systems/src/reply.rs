@@ -25,11 +25,13 @@ pub enum Cause {
     CircuitOpen,
     /// The run was stopped.
     Cancelled,
+    /// An earlier run was to answer, and has no completion of this question.
+    Unrecorded,
 }
 
 impl Cause {
     /// Every cause, in the order of their codes.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Timeout,
         Self::Refused,
         Self::Invalid,
@@ -38,6 +40,7 @@ impl Cause {
         Self::Budget,
         Self::CircuitOpen,
         Self::Cancelled,
+        Self::Unrecorded,
     ];
 
     /// The status of an agent that failed for this cause, as tables have it.
@@ -47,7 +50,7 @@ impl Cause {
 }
 
 /// Labels of the status column: answered, not asked, then a label for each cause.
-const STATUS: [&str; 10] = [
+const STATUS: [&str; 11] = [
     "answered",
     "not_asked",
     "failed_timeout",
@@ -58,6 +61,7 @@ const STATUS: [&str; 10] = [
     "failed_budget",
     "failed_circuit_open",
     "failed_cancelled",
+    "failed_unrecorded",
 ];
 
 /// The reply to this round's question of type `A`. A scenario handles all three.

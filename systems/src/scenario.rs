@@ -57,6 +57,11 @@ pub trait Settings: Resource + DeserializeOwned + Serialize + JsonSchema + Defau
     fn networks(&self) -> Vec<(&'static str, &Graph)> {
         Vec::new()
     }
+
+    /// The settings that may change while a run is played: what reads them reads them in every round.
+    fn changeable() -> &'static [&'static str] {
+        &[]
+    }
 }
 
 /// Why a table is not the settings of a scenario.
@@ -131,7 +136,7 @@ pub struct Prepared {
     pub networks: Vec<(&'static str, Graph)>,
     /// Everything that makes no sense for a population of this size.
     pub problems_among: Box<dyn Fn(u64) -> Vec<Problem> + Send + Sync>,
-    /// Puts the settings into a simulation.
+    /// Puts the settings into a simulation, also over those of one that is being played.
     pub insert: Box<dyn Fn(&mut Simulation) + Send + Sync>,
 }
 
@@ -149,6 +154,7 @@ pub struct Scenario {
     build: fn(&mut Simulation),
     preview: Preview,
     read: Read,
+    changeable: &'static [&'static str],
     schema: fn() -> Schema,
     catalogue: fn() -> Vec<PolicyEntry>,
 }
@@ -172,6 +178,7 @@ impl Scenario {
             build,
             preview,
             read: read::<S, P>,
+            changeable: S::changeable(),
             schema,
             catalogue: P::catalogue,
         }
@@ -200,6 +207,11 @@ impl Scenario {
         policies: &[PolicyChoice],
     ) -> Result<Prepared, SettingsError> {
         (self.read)(table, policies)
+    }
+
+    /// The settings that may change while a run is played.
+    pub const fn changeable(&self) -> &'static [&'static str] {
+        self.changeable
     }
 
     /// The policies it ships; the first is the default.

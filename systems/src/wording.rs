@@ -6,8 +6,8 @@ use throng_engine::{AgentId, Answer, Phase, Simulation};
 
 use crate::exchange::RestSystems;
 use crate::{
-    AskInWords, Asks, Awake, ModelRef, PlayPolicies, Policy, PromptText, Questions, TemplateError,
-    TemplateValue, Templates,
+    Announcement, AskInWords, Asks, Awake, ModelRef, PlayPolicies, Policy, PromptText, Questions,
+    TemplateError, TemplateValue, Templates,
 };
 
 /// The values that a scenario's templates `rules` and `question` name.
@@ -63,9 +63,10 @@ pub fn prompt_of<W: Wording>(
     let (entity, _) =
         agents.iter(world).find(|(_, own)| **own == agent).expect("the agent lives in this world");
     let (world, templates) = (&*world, world.resource::<Templates>());
+    let question = templates.render("question", W::question(world, world.entity(entity)))?;
     Ok(PromptText {
         system: templates.render("rules", W::rules(world))?,
-        user: templates.render("question", W::question(world, world.entity(entity)))?,
+        user: world.resource::<Announcement>().above(question),
     })
 }
 
@@ -77,13 +78,14 @@ fn ask_in_words<A: Answer, W: Wording>(world: &mut World) -> Result<(), BevyErro
     let agents = world.query::<(Entity, &AgentId, &ModelRef, Option<&Awake>)>();
     world.resource_scope(|world, mut questions: Mut<'_, Questions<A>>| {
         let world = &*world;
-        let templates = world.resource::<Templates>();
+        let (templates, announced) =
+            (world.resource::<Templates>(), world.resource::<Announcement>());
         let rules = questions.shared(&templates.render("rules", W::rules(world))?)?;
         for (entity, agent, model, awake) in agents.iter_manual(world) {
             if awake.is_none_or(|awake| awake.0) && questions.in_words(*model) {
                 let text =
                     templates.render("question", W::question(world, world.entity(entity)))?;
-                questions.ask(*agent, *model, rules, &text)?;
+                questions.ask(*agent, *model, rules, &announced.above(text))?;
             }
         }
         Ok(())

@@ -7,7 +7,9 @@ mod diff;
 mod doctor;
 mod exit;
 mod failure;
+mod fork;
 mod interrupt;
+mod interview;
 mod list;
 mod node;
 pub(crate) mod output;
@@ -58,6 +60,8 @@ fn dispatch(command: Command, scenarios: &[Scenario], results: &Results) -> Resu
         Command::Resume(arguments) => resume::run(&arguments, scenarios, results),
         Command::Replay(arguments) => replay::run(&arguments, scenarios, results),
         Command::Node(arguments) => node::run(&arguments, scenarios, results),
+        Command::Fork(arguments) => fork::run(&arguments, scenarios, results),
+        Command::Interview(arguments) => interview::run(&arguments, scenarios, results),
         Command::List(arguments) => list::run(&arguments, results),
         Command::Status(arguments) => status::run(&arguments, results),
         Command::Report(arguments) => report::run(&arguments, results),

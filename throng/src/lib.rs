@@ -15,6 +15,7 @@ mod figures;
 pub mod play;
 mod plot;
 mod population;
+mod select;
 mod story;
 mod watch;
 

@@ -2,8 +2,13 @@
 
 mod accounts;
 mod again;
+mod asked;
 mod columns;
+mod events;
+mod fork;
 mod hosts;
+mod interview;
+mod kept;
 mod origin;
 mod past;
 mod people;
@@ -24,11 +29,13 @@ use throng_systems::engine::EngineError;
 use throng_systems::engine::record::Table;
 use throng_systems::{Cast, Prepared, Scenario};
 
-use crate::config::{BridgeTable, ResolvedConfig};
+use crate::config::{BridgeTable, Change, ResolvedConfig};
 pub use crate::population::RunPeople;
 
 pub use again::{replay, resume};
+pub use fork::fork;
 pub use hosts::play_on_hosts;
+pub use interview::{INTERVIEWED_MAX, Interview, Interviewed, interview};
 pub use rounds::play;
 pub use store::JournalStore;
 pub(crate) use way::{Sentry, knock};
@@ -46,6 +53,8 @@ pub struct Plan {
     pub cast: Cast,
     /// The people, where the run has a population of its own.
     pub people: Option<Arc<RunPeople>>,
+    /// What changes at the beginning of which round, in this order.
+    pub changes: Vec<Change>,
     /// The name of the run's directory.
     pub run_id: String,
     /// The folder in which it is made.
@@ -210,6 +219,32 @@ pub enum PlayError {
     NotOfHosts {
         /// The run's directory.
         directory: PathBuf,
+    },
+    /// A fork whose shared rounds were not copied to the end.
+    #[error(
+        "the fork was never finished being made: it has {committed} of the {shared} rounds that it shares"
+    )]
+    HalfForked {
+        /// Rounds that it has.
+        committed: u32,
+        /// Rounds that it shares with its parent.
+        shared: u32,
+    },
+    /// An interview that cannot be held.
+    #[error("the interview: {0}")]
+    Interview(String),
+    /// An interview that has to be asked for in another way.
+    #[error("the interview: {0}")]
+    Interviewee(String),
+    /// An intervention that is about nobody.
+    #[error("the intervention of round {round} is about nobody: `{selector}`: {reason}")]
+    Selection {
+        /// The round.
+        round: u32,
+        /// The selection.
+        selector: String,
+        /// Why it is empty.
+        reason: String,
     },
     /// A thread that played a part of the population ended without a word.
     #[error("a thread that plays a part of the population has ended unexpectedly")]

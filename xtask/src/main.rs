@@ -18,6 +18,7 @@ usage: cargo xtask <command> [arguments]
   test [--fast] [nextest arguments]   install what the tests need and run all of them;
                                       --fast leaves out the tests that need Python
   e2e [nextest arguments]             only the end-to-end tests
+  crash [--points N] [--seed S]       kill real runs at N seeded points; 200 and 1 where nothing is said
   ci [part]...                        every check that is no test of behaviour, or the named parts
   bench [criterion arguments]         the benches
 ";
@@ -43,6 +44,7 @@ fn dispatch(command: &str, rest: &[String]) -> Result<Report> {
     let report = match command {
         "test" => suite::test(rest),
         "e2e" => suite::end_to_end(rest),
+        "crash" => suite::crash(rest)?,
         "ci" => checks::run_parts(rest)?,
         "bench" => suite::bench(rest),
         "help" | "--help" | "-h" => {

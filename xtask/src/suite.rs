@@ -3,7 +3,7 @@
 use crate::report::{Outcome, Report, line};
 use crate::shell::{cargo, run};
 use crate::{python, tools};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::path::PathBuf;
 
 /// Nextest's profile that leaves out the tests that need Python.
@@ -32,6 +32,33 @@ pub(crate) fn end_to_end(arguments: &[String]) -> Report {
         report.part("end-to-end tests", || nextest(END_TO_END_PROFILE, &python, arguments));
     }
     report
+}
+
+/// Kills runs of the real binary at seeded points and sees that each ends as if it had not died.
+///
+/// # Errors
+/// When an argument is not known.
+pub(crate) fn crash(arguments: &[String]) -> Result<Report> {
+    let (mut points, mut seed) = ("200", "1");
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let value = rest.next().filter(|value| value.parse::<u64>().is_ok());
+        match (argument.as_str(), value) {
+            ("--points", Some(value)) => points = value,
+            ("--seed", Some(value)) => seed = value,
+            _ => bail!("`{argument}` is not one of --points N and --seed S"),
+        }
+    }
+    let mut report = Report::new("crash");
+    report.part("deaths", || {
+        let mut command = cargo();
+        command.args(["test", "--locked", "--package", "throng", "--test", "e2e", "--"]);
+        command.args(["crash::whenever", "--nocapture"]);
+        command.env("THRONG_CRASH_POINTS", points).env("THRONG_CRASH_SEED", seed);
+        run(&mut command)?;
+        Ok(Outcome::Passed)
+    });
+    Ok(report)
 }
 
 /// Runs the benches; the arguments go to criterion.

@@ -125,6 +125,7 @@ fn committed(agents: u64, rounds: u32, policy: &str, threads: usize) -> f64 {
         prepared: resolved.prepared,
         cast: resolved.cast,
         people: resolved.people,
+        changes: Vec::new(),
         run_id: "stress".to_owned(),
         out: folder.path().to_owned(),
         threads,

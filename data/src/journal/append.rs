@@ -238,6 +238,10 @@ impl Appender {
     /// Takes no more records of rounds up to `round` and finishes their segments.
     pub(super) fn close_rounds(&mut self, round: u32) -> Outcome {
         self.closed = self.closed.max(Some(round));
+        // Nobody may have waited for what failed, and a commit must not go without it.
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
         let open: Vec<u32> = self.open.range(..=round).map(|(&round, _)| round).collect();
         open.into_iter().try_for_each(|round| self.finish_round(round))
     }

@@ -167,6 +167,11 @@ impl Journal {
         open::take_in(&*self.disk, &self.index, self.incarnation)
     }
 
+    /// The folder with its files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The completions that are kept, by round.
     pub fn counts(&self) -> BTreeMap<u32, u64> {
         lock(&self.index).counts()

@@ -3,11 +3,14 @@
 use super::{Check, Report, relative};
 use crate::commit::{CommitRecord, FileRecord};
 use crate::digest::sha256_file;
+use crate::interview::interviews;
 use crate::layout::{
-    COMMITS, DataFile, Folder, HOSTS, JOURNAL, REPORT, TMP, TOP_FILES, commit_path, commit_round,
+    COMMITS, DataFile, Folder, INTERVIEWS, PARENT, PRIVATE_FOLDERS, TMP, TOP_FILES, commit_path,
+    commit_round,
 };
 use crate::lock::is_locked;
 use crate::read::footer_rows;
+use crate::run_read::RunDir;
 use crate::run_write::{data_files, list};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -34,6 +37,41 @@ pub(super) fn check_files(
         }
     }
     whole
+}
+
+/// Hashes what a fork keeps of the run that it began from.
+pub(super) fn check_kept(run: &RunDir, report: &mut Report) {
+    let records = match run.kept_parent().and_then(|kept| {
+        let rounds = kept.as_ref().map_or(Ok(Vec::new()), RunDir::rounds)?;
+        kept.map_or(Ok(Vec::new()), |kept| rounds.into_iter().map(|r| kept.commit(r)).collect())
+    }) {
+        Ok(records) => records,
+        Err(error) => return report.add(PARENT, Check::Record, "records of kept rounds", error),
+    };
+    for file in records.into_iter().flat_map(|record: CommitRecord| record.files) {
+        let named = FileRecord { path: format!("{PARENT}/{}", file.path), ..file };
+        is_whole(run.path(), &named, report);
+    }
+}
+
+/// Hashes the tables of finished interviews, and reports what is neither finished nor being held.
+pub(super) fn check_interviews(run: &Path, report: &mut Report) {
+    let found = match interviews(run) {
+        Ok(found) => found,
+        Err(error) => return report.add(INTERVIEWS, Check::Record, "records of interviews", error),
+    };
+    let mut known = BTreeSet::new();
+    for (name, record) in found {
+        is_whole(run, &record.file, report);
+        known.extend([record.file.path, format!("{INTERVIEWS}/{name}.json")]);
+    }
+    for path in list(&run.join(INTERVIEWS)).unwrap_or_default() {
+        let name = relative(run, &path);
+        // A folder is an interview that is not finished, or that somebody holds.
+        if !path.is_dir() && !known.contains(&name) {
+            report.add(name, Check::Unknown, "only interviews", "something else");
+        }
+    }
 }
 
 fn is_whole(run: &Path, file: &FileRecord, report: &mut Report) -> bool {
@@ -107,8 +145,7 @@ pub(super) fn check_unknown(run: &Path, records: &[CommitRecord], report: &mut R
 fn check_top(run: &Path, playing: bool, report: &mut Report) {
     for path in list(run).unwrap_or_default() {
         let name = relative(run, &path);
-        let folder = [COMMITS, HOSTS, JOURNAL, TMP, REPORT].contains(&name.as_str())
-            || Folder::is_table(&name);
+        let folder = PRIVATE_FOLDERS.contains(&name.as_str()) || Folder::is_table(&name);
         let known = if path.is_dir() { folder } else { TOP_FILES.contains(&name.as_str()) };
         if !known {
             report.add(name, Check::Unknown, "only what belongs to a run", "something else");

@@ -120,6 +120,8 @@ pub(crate) fn verify(run: &RunDir) -> Report {
             check_summary(manifest, &records, &mut report);
         }
     }
+    files::check_kept(run, &mut report);
+    files::check_interviews(run.path(), &mut report);
     files::check_unknown(run.path(), &records, &mut report);
     report
 }

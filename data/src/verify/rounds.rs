@@ -4,7 +4,7 @@ use super::kept::{EXCHANGES, check_exchanges, check_rows};
 use super::reductions::{attributes, check_reductions};
 use super::{Check, Report, relative};
 use crate::commit::CommitRecord;
-use crate::layout::{AGENTS, DataFile, PEOPLE, ROUNDS, commit_path};
+use crate::layout::{AGENTS, CHANGES, DataFile, PEOPLE, ROUNDS, commit_path};
 use crate::manifest::Manifest;
 use crate::read::{Projection, read_files};
 use crate::rules::{AGENT, ROUND, STATUS, accounts_of};
@@ -36,18 +36,40 @@ pub(super) fn check_rounds(
         }
     };
     let reader = Reader { run, schemas: &schemas, whole };
-    let people = records.first().and_then(|first| reader.read(first, PEOPLE, None, report));
+    let mut people = records.first().and_then(|first| reader.read(first, PEOPLE, None, report));
     for record in records {
         let path = relative(run.path(), &commit_path(run.path(), record.round));
         if record.accounting.agents != manifest.origin.agents {
             let (expected, found) = (manifest.origin.agents, record.accounting.agents);
             report.add(&path, Check::Accounting, format!("{expected} agents"), found);
         }
+        if let Some(people) = &mut people
+            && !files_of(record, CHANGES).is_empty()
+            && let Some(changes) = reader.read(record, CHANGES, None, report)
+        {
+            change_people(people, &changes, &file_name(record, CHANGES), report);
+        }
         if record.round > 0 {
             check_round(&reader, manifest, record, people.as_ref(), report);
             check_further(&reader, record, report);
         } else if let Some(people) = &people {
             check_agents(&file_name(record, PEOPLE), people, record, report);
+        }
+    }
+}
+
+/// Gives agents the attributes that they have from this round on, by which `rounds` groups them.
+fn change_people(people: &mut Table, changes: &Table, name: &str, report: &mut Report) {
+    for row in 0..changes.rows() {
+        let text = |column: &str| changes.column(column).and_then(|c| c.values.text(row));
+        let agent = changes.column(AGENT).and_then(|column| column.values.integer(row));
+        let agent = agent.and_then(|agent| usize::try_from(agent).ok());
+        let row_read = agent.zip(text("attribute").zip(text("value")));
+        let done = row_read.is_some_and(|(agent, (attribute, value))| {
+            people.set_category(attribute, agent, value)
+        });
+        if !done {
+            return report.add(name, Check::Decode, "attributes of agents", format!("row {row}"));
         }
     }
 }

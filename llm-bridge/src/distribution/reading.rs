@@ -77,8 +77,8 @@ impl<R: Responder> Drawing<R> {
     /// The readings to make, by rising agents.
     fn begin(&self, prepared: &Prepared, readings: &mut Readings) -> Vec<Reading> {
         let mut open = Vec::new();
-        for (cohort, key) in prepared.cohorts.cohorts.iter().zip(&prepared.keys) {
-            if readings.by_cohort.contains_key(key) {
+        for (cohort, key) in prepared.keyed() {
+            if readings.by_cohort.contains_key(&key) {
                 continue;
             }
             let model = &self.config().models[usize::from(cohort.ask.model)];
@@ -87,9 +87,9 @@ impl<R: Responder> Drawing<R> {
             let spec = &prepared.batch.answers[usize::from(cohort.ask.answer)];
             let continues = quirks.is_some_and(|quirks| continues(&quirks));
             let walk = Walk::new(texts(spec, quoting), continues);
-            let before = prepared.batch.ranks_before.get(key);
+            let before = prepared.batch.ranks_before.get(&key);
             let agent = before.map_or(cohort.ask.agent, |before| before.first);
-            let reading = Reading { key: *key, ask: Ask { agent, ..cohort.ask }, walk };
+            let reading = Reading { key, ask: Ask { agent, ..cohort.ask }, walk };
             if reading.walk.begun().is_some() {
                 open.push(reading);
             } else {
@@ -143,8 +143,8 @@ impl<R: Responder> Drawing<R> {
         let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
         let mut played = self.read(&prepared, &mut readings)?;
         let mut replies = vec![None; prepared.batch.asks.len()];
-        for (cohort, key) in prepared.cohorts.cohorts.iter().zip(&prepared.keys) {
-            let read = readings.by_cohort.get(key);
+        for (cohort, key) in prepared.keyed() {
+            let read = readings.by_cohort.get(&key);
             let stream = mix(key.base_seed(prepared.batch.run_seed, prepared.batch.moment));
             for member in cohort.start..cohort.start + cohort.length {
                 let at = unit(mix(stream ^ mix(prepared.ask(member).agent)));

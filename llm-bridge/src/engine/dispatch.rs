@@ -172,7 +172,7 @@ impl<T: Transport> Engine<T> {
         let tokens = prompts.length(prompt) as f64 / 4.0
             + model.tokens_per_choice * f64::from(work.span.length);
         let state = &mut model.endpoints[endpoint];
-        let key = prepared.keys[work.span.cohort as usize].parameters.short();
+        let key = prepared.key(work.span.cohort).parameters.short();
         let config = &model.config;
         let head = state.head(key, prepared.spec(work.span.cohort), || prepared.model(config));
         let begun = prepared.spec(work.span.cohort).begun().filter(|begun| !begun.is_empty());

@@ -140,7 +140,7 @@ impl<T: Transport> Engine<T> {
             choices.push((index, read.map_err(|error| Refused { error, raw: text.clone() })));
             texts.push((prepared.ask(work.span.start + index).agent, text, finish));
         }
-        let key = &prepared.keys[work.span.cohort as usize];
+        let key = prepared.key(work.span.cohort);
         let record = Record {
             moment: prepared.batch.moment,
             attempt: work.question,

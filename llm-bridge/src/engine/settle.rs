@@ -261,7 +261,8 @@ impl<T: Transport> Engine<T> {
             return;
         }
         let exchange = self.exchanges.remove(&id).expect("it was found above");
-        let replies: Vec<Reply> = exchange.replies.into_iter().flatten().collect();
+        let settled = |reply: Option<Reply>| reply.expect("no ask is unsettled");
+        let replies: Vec<Reply> = exchange.replies.into_iter().map(settled).collect();
         let totals = exchange.totals;
         assert_eq!(
             totals.answered + totals.failed,

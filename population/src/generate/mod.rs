@@ -292,11 +292,8 @@ impl<'g> Generator<'g> {
             Ok(Question { agent, attempt, system: &self.prompts.system, user, temperature })
         };
         let questions = open.iter().map(question).collect::<Result<Vec<_>>>()?;
-        let replies = self.ask.ask(&questions, &self.form).map_err(|stop| Error::Stopped {
-            stop,
-            answered: self.report.answered,
-            size: sampler.size(),
-        })?;
+        let asked = self.ask.ask(&questions, &self.form);
+        let replies = asked.map_err(|stop| Error::Stopped { stop })?;
         debug_assert_eq!(replies.len(), questions.len(), "every question has a reply");
         Ok(replies)
     }
@@ -312,7 +309,7 @@ impl<'g> Generator<'g> {
             return Ok(());
         }
         let stop = Stop::Failures { failed: failed.clone(), allowed };
-        Err(Error::Stopped { stop, answered: self.report.answered, size })
+        Err(Error::Stopped { stop })
     }
 
     /// The background, who wrote it, and what the model has invented.

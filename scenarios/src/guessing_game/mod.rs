@@ -24,7 +24,7 @@ const REASONING_CHARS_MAX: usize = 1_200;
 /// What was announced after each finished round, oldest first.
 #[derive(Resource, Clone, Debug, Default, PartialEq)]
 pub struct News {
-    /// The rules, which never change.
+    /// The rules as they are in this round.
     pub rules: Rules,
     /// Means of the numbers reported; NaN for a round that nobody answered.
     pub means: Vec<f64>,
@@ -58,6 +58,7 @@ pub fn guessing_game(sim: &mut Simulation) {
         .asks::<Guess>()
         .policies::<Guess, policy::Policy>()
         .asks_in_words::<Guess>(prompt::shape(&rules))
+        .add_systems(Phase::Announce, follow)
         .add_systems(Phase::Prompt, prompt::ask)
         .add_systems(Phase::Decide, decide)
         .add_systems(Phase::Update, remember)
@@ -65,6 +66,13 @@ pub fn guessing_game(sim: &mut Simulation) {
         .summarises::<(Accounting, GameRound)>();
     if rules.thinking == Thinking::StepByStep {
         sim.thinks_first::<Guess>(REASONING_CHARS_MAX);
+    }
+}
+
+/// Plays by the rules as they are now.
+fn follow(rules: Res<Rules>, mut news: ResMut<News>) {
+    if rules.is_changed() {
+        news.rules = rules.clone();
     }
 }
 

@@ -32,9 +32,10 @@ pub(super) fn preview(world: &mut World, player: AgentId) -> Result<PromptText, 
     let (templates, news) = (world.resource::<Templates>(), world.resource::<News>());
     let about = world.resource::<Backgrounds>().text(*background);
     let population = world.resource::<Population>().size;
+    let text = templates.render("question", question(news, about, memory))?;
     Ok(PromptText {
         system: templates.render("rules", rules(&news.rules, population))?,
-        user: templates.render("question", question(news, about, memory))?,
+        user: world.resource::<Announcement>().above(text),
     })
 }
 
@@ -47,7 +48,7 @@ pub(super) fn shape(rules: &Rules) -> Shape {
 /// Asks every player whose model reads.
 pub(super) fn ask(
     (templates, news, backgrounds): (Res<Templates>, Res<News>, Res<Backgrounds>),
-    population: Res<Population>,
+    (population, announced): (Res<Population>, Res<Announcement>),
     mut questions: ResMut<Questions<Guess>>,
     players: Query<(&AgentId, &ModelRef, &Background, &Memory)>,
 ) -> Result<(), BevyError> {
@@ -67,7 +68,7 @@ pub(super) fn ask(
             None => {
                 let about = backgrounds.text(*background);
                 let text = templates.render("question", question(&news, about, memory))?;
-                let prompt = questions.prompt(rules, &text)?;
+                let prompt = questions.prompt(rules, &announced.above(text))?;
                 if known.len() < KNOWN_MAX {
                     known.insert((*background, *memory), prompt);
                 }

@@ -85,6 +85,11 @@ impl Settings for Rules {
             .chain(self.cells_problem())
             .collect()
     }
+
+    /// What a number may be is fixed: it decides the tables' columns.
+    fn changeable() -> &'static [&'static str] {
+        &["ratio", "offset", "note"]
+    }
 }
 
 impl Rules {

@@ -44,6 +44,10 @@ impl Settings for Pot {
         let multiplier = out_of_range("multiplier", self.multiplier, 0.0, 100.0);
         members.into_iter().chain(endowment).chain(multiplier).collect()
     }
+
+    fn changeable() -> &'static [&'static str] {
+        &["multiplier"]
+    }
 }
 
 impl Pot {

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    check, completions, diff, doctor, list, node, plan, population, replay, report, resume, run,
-    scenarios, schema, serve_mock, status, story, verify,
+    check, completions, diff, doctor, fork, interview, list, node, plan, population, replay,
+    report, resume, run, scenarios, schema, serve_mock, status, story, verify,
 };
 
 const EXAMPLES: &str = "\
@@ -50,6 +50,10 @@ pub(super) enum Command {
     Replay(replay::ReplayArguments),
     /// Play one host's share of a run that several hosts play; may be started again blindly
     Node(node::NodeArguments),
+    /// Play on from a round of a run with something changed; what stays the same is not asked again
+    Fork(fork::ForkArguments),
+    /// Ask agents something after a round that was played, without disturbing the run
+    Interview(interview::InterviewArguments),
     /// List the runs of a folder
     List(list::ListArguments),
     /// Show where a run stands

@@ -58,6 +58,12 @@ pub(crate) enum Failure {
     /// A committed round does not come out the same.
     #[error(transparent)]
     Diverged(PlayError),
+    /// An interview that was not held to its end.
+    #[error(transparent)]
+    Interview(PlayError),
+    /// A fork that died while it was made.
+    #[error(transparent)]
+    HalfForked(PlayError),
     /// No endpoint of a model answers.
     #[error(transparent)]
     Unreachable(PlayError),
@@ -98,7 +104,12 @@ impl From<PlayError> for Failure {
             PlayError::Service(error) => Self::Service(error),
             PlayError::Shard(error) => Self::Shard(error),
             PlayError::NotOfHosts { .. } => Self::NotOfHosts(error),
+            PlayError::Selection { .. } | PlayError::Interviewee(_) => {
+                Self::Arguments(error.to_string())
+            }
             PlayError::Diverged { .. } => Self::Diverged(error),
+            PlayError::Interview(_) => Self::Interview(error),
+            PlayError::HalfForked { .. } => Self::HalfForked(error),
             PlayError::Unreachable { .. } => Self::Unreachable(error),
         }
     }
@@ -122,6 +133,9 @@ impl Failure {
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Data(error) => error.hint(),
+            Self::HalfForked(_) => {
+                Some("remove its folder and fork again; nothing was paid for it")
+            }
             Self::Engine(EngineError::Settings(_)) | Self::Config(_) => None,
             Self::Population(throng_population::Error::Stopped { stop, .. }) => Some(match stop {
                 Stop::Budget => {
@@ -137,9 +151,10 @@ impl Failure {
             Self::Unreachable(_) => {
                 Some("start the server or correct its address; nothing was written")
             }
-            Self::Engine(_) => {
-                Some("this is a fault of the scenario or of Throng; no round was lost")
-            }
+            Self::Engine(_) => Some(
+                "no round was lost, and `throng resume` goes on; unless the disk is full or gone, this is a fault of the \
+                      scenario or of Throng",
+            ),
             _ => None,
         }
     }

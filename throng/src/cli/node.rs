@@ -70,6 +70,11 @@ pub(super) fn run(
         let message = "--shards: a host plays its agents in one world; start more hosts instead";
         return Err(Failure::Arguments(message.to_owned()));
     }
+    if !resolved.changes.is_empty() {
+        let message =
+            "interventions: a run of several hosts cannot have them yet; play it with `throng run`";
+        return Err(Failure::Arguments(message.to_owned()));
+    }
     let run_id = run_id(arguments.run_id.as_deref(), &resolved)?;
     let settings = settings(arguments, &resolved)?;
     let stop = StopFlag::default();

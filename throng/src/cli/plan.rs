@@ -79,7 +79,9 @@ fn rehearse(
     places: Vec<Option<u16>>,
     offline: bool,
 ) -> Result<Vec<Planned>, Failure> {
-    let service = if offline { None } else { Some(Service::new(config)?) };
+    let (callable, replayed) =
+        (resolved.config.callable(config.clone()), resolved.config.replayed());
+    let service = if offline { None } else { Some(Service::new(&callable)?) };
     let rehearsal = Arc::new(Rehearsal::new(config.clone()));
     let handle = BridgeHandle::new(Arc::clone(&rehearsal) as _, places);
     let mut sim = world(resolved, handle)?;
@@ -89,7 +91,9 @@ fn rehearse(
     for round in 1..=resolved.config.run.rounds.min(ROUNDS_MAX) {
         sim.round()?;
         let mut sum = Forecast::nothing();
-        for batch in rehearsal.take() {
+        for mut batch in rehearsal.take() {
+            // What is recorded is not asked for.
+            batch.asks.retain(|ask| !replayed.contains_key(&ask.model));
             let part = forecast(&batch, config, service.as_ref(), scale);
             sum = sum.plus(&part.map_err(|error| Failure::Arguments(error.to_string()))?);
         }

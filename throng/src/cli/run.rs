@@ -46,13 +46,14 @@ pub(super) fn run(
 }
 
 pub(super) fn plan(resolved: Resolved, run_id: String) -> Plan {
-    let Resolved { config, execution, scenario, prepared, cast, people, .. } = resolved;
+    let Resolved { config, execution, scenario, prepared, cast, people, changes, .. } = resolved;
     Plan {
         config,
         scenario,
         prepared,
         cast,
         people,
+        changes,
         run_id,
         out: execution.out,
         threads: execution.threads,
@@ -62,7 +63,7 @@ pub(super) fn plan(resolved: Resolved, run_id: String) -> Plan {
 }
 
 /// The name that was asked for, or a new one.
-fn run_id(asked: Option<&str>, resolved: &Resolved) -> Result<RunId, Failure> {
+pub(super) fn run_id(asked: Option<&str>, resolved: &Resolved) -> Result<RunId, Failure> {
     let out = &resolved.execution.out;
     if let Some(asked) = asked {
         let id = RunId::new(asked)?;

@@ -76,6 +76,7 @@ pub(super) fn object(path: &Path, standing: &Standing) -> Value {
         "rounds": origin.rounds,
         "rounds_committed": rounds_committed(standing),
         "seed": origin.seed,
+        "parent": origin.parent,
         "created": manifest.created,
         "updated": manifest.updated,
         "files": commits.files,

@@ -38,6 +38,7 @@ fn object(scenario: &Scenario) -> Value {
         "version": scenario.version,
         "about": scenario.about,
         "settings": scenario.schema(),
+        "changeable": scenario.changeable(),
         "policies": scenario.policies(),
     })
 }
@@ -48,6 +49,9 @@ fn text(scenario: &Scenario) -> Vec<String> {
     lines.push(String::new());
     lines.push("  Settings, in the table [scenario]:".to_owned());
     lines.extend(settings(scenario).iter().map(|line| format!("    {line}")));
+    if let names @ [_, ..] = scenario.changeable() {
+        lines.push(format!("    What may change while a run is played: {}", names.join(", ")));
+    }
     lines.push(String::new());
     lines.push("  Policies, in [[models]] as policy = \"…\"; the first is the default:".to_owned());
     for policy in scenario.policies() {

@@ -1,7 +1,7 @@
 //! `throng status`: where a run stands.
 
 use clap::Args;
-use throng_data::{Projection, RunDir};
+use throng_data::{Parent, Projection, RunDir};
 
 use super::exit::Exit;
 use super::failure::Failure;
@@ -51,10 +51,18 @@ pub(super) fn run(arguments: &StatusArguments, results: &Results) -> Result<Exit
         ("tables", size),
         ("state hash", hash),
     ];
+    let parent = origin.parent.as_ref().map(|parent| ("parent", forked(parent)));
     let rows: Vec<Vec<String>> =
-        rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+        rows.into_iter().chain(parent).map(|(name, value)| vec![name.to_owned(), value]).collect();
     results.lines(table(&rows));
     Ok(Exit::Done)
+}
+
+/// Where a fork comes from, and what was changed.
+fn forked(parent: &Parent) -> String {
+    let Parent { run_id, round, change } = parent;
+    let change = if change.is_empty() { "no change".to_owned() } else { change.join(", ") };
+    format!("{run_id} after round {round}, with {change}")
 }
 
 /// The figures of everyone in the last round, if there is one.

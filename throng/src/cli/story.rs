@@ -117,7 +117,7 @@ fn words(cell: &Cell) -> String {
 }
 
 /// A model's words must not steer the reader's terminal: control characters are spelled out.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     let spelled = |letter: char| match letter {
         '\n' => "\n".to_owned(),
         letter if letter.is_control() => letter.escape_default().to_string(),

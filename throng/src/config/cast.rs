@@ -1,15 +1,17 @@
 //! Models and backgrounds with their shares, and the scenario's settings with the policies of the models.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use throng_systems::{
     ModelRef, PolicyChoice, PolicyEntry, Prepared, Problem, Scenario, SettingsError,
 };
 use toml::{Table, Value};
 
+use super::replayed::{self, Replayed};
 use super::tables::{
     Answers, BACKGROUNDS_MAX, BackgroundTable, KINDS, MODELS_MAX, ModelTable, OPENAI, POLICY,
-    ResolvedBackground, ResolvedModel, SCRIPTED,
+    REPLAY, ResolvedBackground, ResolvedModel, SCRIPTED,
 };
 use super::typed::{Findings, keys};
 use super::{suggest, words};
@@ -37,6 +39,7 @@ pub(super) fn read_models(
     findings: &mut Findings<'_>,
     mut entries: Vec<Table>,
     policies: &[PolicyEntry],
+    base: &Path,
 ) -> Vec<ResolvedModel> {
     if entries.is_empty() {
         // An unknown scenario has no policy to fall back on, and is a finding already.
@@ -46,7 +49,7 @@ pub(super) fn read_models(
         entries.push(Table::new());
     }
     findings.at_most("models", entries.len(), MODELS_MAX);
-    let read = |(index, table)| read_model(findings, index, table, policies);
+    let read = |(index, table)| read_model(findings, index, table, policies, base);
     let models: Vec<(ResolvedModel, Option<f64>)> =
         entries.into_iter().enumerate().map(read).collect();
     // Who has no name has been noted already.
@@ -68,6 +71,7 @@ fn read_model(
     index: usize,
     table: Table,
     policies: &[PolicyEntry],
+    base: &Path,
 ) -> (ResolvedModel, Option<f64>) {
     let path = format!("models.{index}");
     let kind = table.get("kind").and_then(Value::as_str).unwrap_or(POLICY).to_owned();
@@ -78,6 +82,15 @@ fn read_model(
             ResolvedModel { name, share: 0.0, answers: Answers::Words(Box::new(model)) },
             share,
         );
+    }
+    if kind == REPLAY {
+        let (model, share) = replayed::read(findings, &path, table, base);
+        let read = |model: Replayed| ResolvedModel {
+            name: model.words.name.clone(),
+            share: 0.0,
+            answers: Answers::Replay(Box::new(model)),
+        };
+        return (model.map_or_else(unread, read), share);
     }
     // A wrong kind is reported once, and its table is not read: its keys are those of another kind.
     if kind != POLICY {
@@ -169,14 +182,14 @@ pub(super) fn prepare(
 }
 
 /// A choice for each model that answers by a policy, in order.
-fn choices(models: &[ResolvedModel]) -> Vec<PolicyChoice> {
+pub(super) fn choices(models: &[ResolvedModel]) -> Vec<PolicyChoice> {
     let choice = |(index, model): (usize, &ResolvedModel)| match &model.answers {
         Answers::Policy { policy, parameters } => Some(PolicyChoice {
             model: ModelRef(u16::try_from(index).unwrap_or(u16::MAX)),
             policy: policy.clone(),
             parameters: parameters.clone(),
         }),
-        Answers::Words(_) => None,
+        Answers::Words(_) | Answers::Replay(_) => None,
     };
     models.iter().enumerate().filter_map(choice).collect()
 }

@@ -2,18 +2,22 @@
 //!
 //! In reading order: `source` reads a file, `document` parses it and keeps places, `overrides` come from the
 //! command line, `tables` say which keys there are, `typed` reads them, `cast` reads who plays, `words` those who
-//! answer in words, `asked` finds who writes backgrounds, `population` finds people of their own, whose specification
-//! `spec_file` reads, `resolve` checks what it all means, `networks` reads files of ties, `footprint` estimates memory,
-//! `diagnostic` shows what is wrong, `schema` tells editors.
+//! answer in words, `asked` finds who writes backgrounds, `replayed` those whose answers were recorded, `population`
+//! finds people of their own, whose specification `spec_file` reads, `interventions` checks what is to change in which
+//! round, `resolve` checks what it all means, `footprint` estimates memory, `diagnostic` shows what is wrong, `schema`
+//! tells editors, `networks` reads files of ties, `branch` changes values for a fork.
 
 mod asked;
+mod branch;
 mod cast;
 mod diagnostic;
 mod document;
 pub(crate) mod footprint;
+mod interventions;
 mod networks;
 mod overrides;
 mod population;
+mod replayed;
 mod resolve;
 mod schema;
 mod secrets;
@@ -28,10 +32,13 @@ mod typed;
 mod words;
 
 pub(crate) use asked::Asked;
+pub use branch::branch;
 pub use diagnostic::{ConfigError, Finding, Place};
 pub use footprint::{Footprint, bytes_in_words};
+pub use interventions::{ANNOUNCEMENT_CHARS_MAX, Change, INTERVENTIONS_MAX, Intervention};
 pub use overrides::Override;
 pub use population::{GROUPINGS_MAX, GROUPS_MAX, Group, ModelsTable, ResolvedPopulation};
+pub use replayed::Replayed;
 pub use resolve::{Request, ResolveError, Resolved, Target, resolve};
 pub use schema::schema;
 pub use source::FILE_BYTES_MAX;

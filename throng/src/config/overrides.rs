@@ -51,6 +51,14 @@ impl Override {
     }
 }
 
+impl Override {
+    /// Key and value as typed, without secrets.
+    pub fn shown(&self) -> String {
+        let typed = self.argument.strip_prefix("--set ");
+        typed.map_or_else(|| format!("{}={}", self.path, self.value), str::to_owned)
+    }
+}
+
 fn shown_setting(path: &str, text: &str) -> String {
     format!("{path}={}", shown(path, text))
 }

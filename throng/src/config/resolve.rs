@@ -14,6 +14,7 @@ use super::cast::{prepare, read_backgrounds, read_models};
 use super::diagnostic::{ConfigError, Finding};
 use super::document::Document;
 use super::footprint::{Footprint, bytes_in_words, memory_available};
+use super::interventions::{self, Change, Intervention, Subject};
 use super::overrides::Override;
 use super::population::{self, PopulationTable, ResolvedPopulation};
 use super::secrets::{holds_secret, is_secret_key};
@@ -27,8 +28,8 @@ use super::{networks, suggest, words};
 use crate::population::RunPeople;
 
 /// The tables of a configuration.
-pub(super) const TABLES: [&str; 7] =
-    ["run", "scenario", "models", "backgrounds", "population", "budget", "bridge"];
+pub(super) const TABLES: [&str; 8] =
+    ["run", "scenario", "models", "backgrounds", "population", "interventions", "budget", "bridge"];
 
 /// What a run begins from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub struct Resolved {
     pub cast: Cast,
     /// The people, where the run has a population of its own.
     pub people: Option<Arc<RunPeople>>,
+    /// What changes at the beginning of which round, in this order.
+    pub changes: Vec<Change>,
     /// What it takes.
     pub footprint: Footprint,
 }
@@ -100,13 +103,13 @@ pub fn resolve(request: &Request, scenarios: &[Scenario]) -> Result<Resolved, Re
     let wrong = |findings| ConfigError::new(source.clone(), findings);
     let document = written(source.as_ref(), request).map_err(wrong)?;
     let mut findings = Findings { document: &document, list: Vec::new() };
-    let draft = Draft::read(&mut findings, scenarios);
-    let Some(draft) = draft.filter(|_| findings.list.is_empty()) else {
-        return Err(wrong(findings.list).into());
-    };
     let base = match &request.target {
         Target::File(path) => path.parent().unwrap_or(Path::new("")),
         Target::Scenario(_) => Path::new(""),
+    };
+    let draft = Draft::read(&mut findings, scenarios, base);
+    let Some(draft) = draft.filter(|_| findings.list.is_empty()) else {
+        return Err(wrong(findings.list).into());
     };
     let resolved = draft.finish(&mut findings, base)?;
     match resolved.filter(|_| findings.list.is_empty()) {
@@ -228,13 +231,14 @@ struct Draft {
     models: Vec<ResolvedModel>,
     backgrounds: Vec<ResolvedBackground>,
     population: Option<PopulationTable>,
+    interventions: Vec<Intervention>,
     budget: BudgetConfig,
     bridge: BridgeTable,
 }
 
 impl Draft {
     /// Reads all tables; what is wrong is noted. Nothing comes back without a scenario and its settings.
-    fn read(findings: &mut Findings<'_>, scenarios: &[Scenario]) -> Option<Self> {
+    fn read(findings: &mut Findings<'_>, scenarios: &[Scenario], base: &Path) -> Option<Self> {
         let mut tables = findings.document.table.clone();
         findings.drop_unknown(&mut tables, "", &TABLES);
         let run = findings.take_table(&mut tables, "run");
@@ -248,15 +252,27 @@ impl Draft {
         let population = tables.contains_key("population");
         let own = findings.take_table(&mut tables, "population");
         let population = population.then(|| findings.read(own, "population"));
+        let interventions = findings.take_tables(&mut tables, "interventions");
+        let interventions = interventions::read(findings, interventions);
         let budget = findings.take_table(&mut tables, "budget");
         let budget = words::budget(findings, budget);
         let bridge = findings.take_table(&mut tables, "bridge");
         let bridge = words::bridge(findings, bridge);
         let policies = scenario.map(Scenario::policies).unwrap_or_default();
-        let models = read_models(findings, entries, &policies);
+        let models = read_models(findings, entries, &policies, base);
         let scenario = scenario?.clone();
         let prepared = prepare(findings, &scenario, settings, &models)?;
-        Some(Self { run, scenario, prepared, models, backgrounds, population, budget, bridge })
+        Some(Self {
+            run,
+            scenario,
+            prepared,
+            models,
+            backgrounds,
+            population,
+            interventions,
+            budget,
+            bridge,
+        })
     }
 
     /// Makes the people and sees whether the run fits into memory; nothing comes back where it does not.
@@ -302,7 +318,28 @@ impl Draft {
             let groups = people.groups.iter().map(|columns| columns.join("_"));
             networks::check_attributes(findings, &self.prepared, &self.attributes(groups));
         }
-        Ok(Some(self.resolved(made, footprint)))
+        let people = made.as_ref().map(|(people, _)| &**people);
+        let changes = self.changes(findings, people, footprint);
+        Ok(findings.list.is_empty().then(|| self.resolved(made, changes, footprint)))
+    }
+
+    fn changes(
+        &self,
+        findings: &mut Findings<'_>,
+        people: Option<&RunPeople>,
+        footprint: Footprint,
+    ) -> Vec<Change> {
+        let subject = Subject {
+            scenario: &self.scenario,
+            settings: &self.prepared.resolved,
+            models: &self.models,
+            backgrounds: &self.backgrounds,
+            people,
+            agents: self.run.agents,
+            rounds: self.run.rounds,
+            asks_in_words: footprint.asks_in_words,
+        };
+        interventions::changes(findings, &self.interventions, &subject)
     }
 
     /// What the run takes without people of its own.
@@ -329,6 +366,7 @@ impl Draft {
     fn resolved(
         self,
         made: Option<(Arc<RunPeople>, ResolvedPopulation)>,
+        changes: Vec<Change>,
         footprint: Footprint,
     ) -> Resolved {
         let mut cast = self.cast();
@@ -336,7 +374,17 @@ impl Draft {
         if let Some(people) = &people {
             cast.population = Some(people.clone());
         }
-        let Self { run, scenario, prepared, models, backgrounds, budget, bridge, .. } = self;
+        let Self {
+            run,
+            scenario,
+            prepared,
+            models,
+            backgrounds,
+            interventions,
+            budget,
+            bridge,
+            ..
+        } = self;
         let config = ResolvedConfig {
             run: ResolvedRun {
                 scenario: run.scenario,
@@ -350,6 +398,7 @@ impl Draft {
             backgrounds,
             population,
             budget,
+            interventions,
         };
         let execution = Execution {
             threads: run.threads,
@@ -359,7 +408,7 @@ impl Draft {
             report: run.report,
             bridge,
         };
-        Resolved { config, execution, scenario, prepared, cast, people, footprint }
+        Resolved { config, execution, scenario, prepared, cast, people, changes, footprint }
     }
 }
 

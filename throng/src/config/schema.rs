@@ -6,8 +6,10 @@ use serde_json::{Map, Value, json};
 use throng_llm_bridge::{BudgetConfig, ModelConfig};
 use throng_systems::Scenario;
 
+use super::interventions::Intervention;
 use super::population::PopulationTable;
-use super::tables::{BackgroundTable, BridgeTable, ModelTable, OPENAI, RunTable, SCRIPTED};
+use super::replayed::ReplayTable;
+use super::tables::{BackgroundTable, BridgeTable, ModelTable, OPENAI, REPLAY, RunTable, SCRIPTED};
 use super::words::ShareTable;
 
 /// The schema of a configuration that plays one of these scenarios.
@@ -21,6 +23,7 @@ pub fn schema(scenarios: &[Scenario]) -> Value {
     let population = embedded(schema_for!(PopulationTable), "population", &mut definitions);
     let budget = embedded(schema_for!(BudgetConfig), "budget", &mut definitions);
     let bridge = embedded(schema_for!(BridgeTable), "bridge", &mut definitions);
+    let intervention = embedded(schema_for!(Intervention), "intervention", &mut definitions);
     let mut root = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "A run of Throng",
@@ -33,6 +36,7 @@ pub fn schema(scenarios: &[Scenario]) -> Value {
             "models": { "type": "array", "items": { "type": "object" } },
             "backgrounds": { "type": "array", "items": background },
             "population": population,
+            "interventions": { "type": "array", "items": intervention },
             "budget": budget,
             "bridge": bridge,
         },
@@ -59,7 +63,10 @@ fn own_tables(scenario: &Scenario, definitions: &mut Map<String, Value>) -> Valu
     model["properties"]["policy"]["enum"] = json!(names);
     let in_words =
         json!({ "properties": { "kind": { "enum": [OPENAI, SCRIPTED] } }, "required": ["kind"] });
-    let items = json!({ "if": in_words, "then": words(definitions), "else": model });
+    let replay = embedded(schema_for!(ReplayTable), "replay", definitions);
+    let recorded = json!({ "properties": { "kind": { "const": REPLAY } }, "required": ["kind"] });
+    let silent = json!({ "if": recorded, "then": replay, "else": model });
+    let items = json!({ "if": in_words, "then": words(definitions), "else": silent });
     json!({ "scenario": settings, "models": { "type": "array", "items": items } })
 }
 

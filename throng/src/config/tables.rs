@@ -8,7 +8,9 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use throng_llm_bridge::{BridgeConfig, BudgetConfig, ModelConfig};
 
+use super::interventions::Intervention;
 use super::population::ResolvedPopulation;
+use super::replayed::Replayed;
 
 /// Models of a run.
 pub const MODELS_MAX: usize = 64;
@@ -131,8 +133,10 @@ pub(super) const POLICY: &str = "policy";
 pub(super) const OPENAI: &str = "openai";
 /// A model whose replies stand in the configuration.
 pub(super) const SCRIPTED: &str = "scripted";
+/// A model whose completions an earlier run has recorded.
+pub(super) const REPLAY: &str = "replay";
 /// The kinds of models; the first is the default.
-pub(super) const KINDS: [&str; 3] = [POLICY, OPENAI, SCRIPTED];
+pub(super) const KINDS: [&str; 4] = [POLICY, OPENAI, SCRIPTED, REPLAY];
 
 /// What decides the results of a run, every default filled in; `run.toml` in the run's directory.
 ///
@@ -154,6 +158,9 @@ pub struct ResolvedConfig {
     /// Where the agents come from, if they are more than models and backgrounds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub population: Option<ResolvedPopulation>,
+    /// What changes at the beginning of which round.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub interventions: Vec<Intervention>,
 }
 
 fn is_unbounded(budget: &BudgetConfig) -> bool {
@@ -198,6 +205,8 @@ pub enum Answers {
     },
     /// In words, through the bridge.
     Words(Box<ModelConfig>),
+    /// With the completions of an earlier run.
+    Replay(Box<Replayed>),
 }
 
 impl ResolvedModel {
@@ -209,6 +218,7 @@ impl ResolvedModel {
                 SCRIPTED
             }
             Answers::Words(_) => OPENAI,
+            Answers::Replay(_) => REPLAY,
         }
     }
 
@@ -217,6 +227,15 @@ impl ResolvedModel {
         match &self.answers {
             Answers::Policy { .. } => None,
             Answers::Words(model) => Some(model),
+            Answers::Replay(replayed) => Some(&replayed.words),
+        }
+    }
+
+    /// The earlier run that answers for it.
+    pub fn replayed(&self) -> Option<&Replayed> {
+        match &self.answers {
+            Answers::Replay(replayed) => Some(replayed),
+            Answers::Policy { .. } | Answers::Words(_) => None,
         }
     }
 }
@@ -234,6 +253,11 @@ impl Serialize for ResolvedModel {
                 if !parameters.is_empty() {
                     map.serialize_entry("parameters", parameters)?;
                 }
+            }
+            Answers::Replay(replayed) => {
+                map.serialize_entry("run", &replayed.run)?;
+                map.serialize_entry("model", &replayed.model)?;
+                map.serialize_entry("sha256", &replayed.sha256)?;
             }
             Answers::Words(model) => {
                 let table = toml::Table::try_from(model).map_err(serde::ser::Error::custom)?;
@@ -279,6 +303,24 @@ impl ResolvedConfig {
         let BridgeTable { in_flight_max, system_proxy, .. } = table;
         let config = BridgeConfig { models, budget: self.budget, in_flight_max, system_proxy };
         (!config.models.is_empty()).then_some((config, places))
+    }
+
+    /// The models of [`Self::bridge`] that an earlier run answers for, by their place there.
+    pub fn replayed(&self) -> BTreeMap<u16, &Replayed> {
+        let in_words = self.models.iter().filter(|model| model.words().is_some());
+        let replayed =
+            (0..).zip(in_words).filter_map(|(place, model)| Some((place, model.replayed()?)));
+        replayed.collect()
+    }
+
+    /// What a bridge is told that nobody is called by for models whose completions are recorded.
+    pub fn callable(&self, mut config: BridgeConfig) -> BridgeConfig {
+        for place in self.replayed().into_keys() {
+            let model = &mut config.models[usize::from(place)];
+            // It stands in the place of the model and is never asked.
+            *model = ModelConfig::scripted(&model.name, &["recorded"]);
+        }
+        config
     }
 
     /// SHA-256 of [`Self::to_toml`] in lower-case hexadecimal, but for where the population lies.

@@ -11,16 +11,20 @@ use throng_llm_bridge::{BridgeConfig, Responder};
 use throng_systems::BridgeHandle;
 use throng_systems::engine::state_digest;
 
+use super::asked::Asked;
+use super::fork;
 use super::past::Past;
 use super::rounds::{self, Outcome};
-use super::way::{self, Asked, Entrance, Journaled};
+use super::way::{self, Entrance, Journaled};
 use super::worlds::Worlds;
 use super::{Plan, PlayError, RunEnd, StopFlag, Watch};
 
-/// Asks the bridge, except of rounds that are committed, which it plays from their records.
+/// Asks the bridge, except of rounds that are committed, which it plays from their records, and of those that a
+/// fork without a change repeats.
 pub(super) struct Resumed {
     committed: u32,
     past: Recorded,
+    repeated: Recorded,
     asked: Asked,
 }
 
@@ -28,7 +32,9 @@ impl Resumed {
     /// Plays rounds up to `committed` from their records in `run`.
     pub(super) fn new(committed: u32, run: RunDir, asked: Asked) -> Self {
         let past = Recorded::new(asked.config().clone(), Arc::new(Past::new(run)));
-        Self { committed, past, asked }
+        let kept = Arc::clone(&asked.journaled);
+        let repeated = Recorded::new(asked.config().clone(), kept);
+        Self { committed, past, repeated, asked }
     }
 }
 
@@ -40,6 +46,9 @@ impl Responder for Resumed {
     fn exchange(&self, batch: Batch) -> Result<Exchanged, ExchangeError> {
         if batch.moment.round <= self.committed {
             self.past.exchange(batch)
+        } else if self.asked.journaled.repeats(batch.moment.round) {
+            self.asked.journaled.keep(&batch, self.config())?;
+            self.repeated.exchange(batch)
         } else {
             self.asked.exchange(batch)
         }
@@ -61,8 +70,9 @@ pub fn resume(
     let begun = Instant::now();
     let commits = directory.commits()?;
     let committed = commits.last().map_or(0, |record| record.round);
-    let store = Arc::new(Journaled::default());
-    let spent = way::spent(&commits);
+    let shared = fork::shared(&directory.manifest()?, committed)?;
+    let store = Arc::new(Journaled::of_fork(directory)?);
+    let spent = way::spent(&commits, shared);
     let wrap = |asked: Asked| -> Arc<dyn Responder> {
         Arc::new(Resumed::new(committed, directory.clone(), asked))
     };
@@ -90,14 +100,30 @@ pub fn resume(
 /// [`PlayError::Diverged`] at the first round that does not.
 pub fn replay(plan: &Plan, directory: &RunDir, each: impl FnMut(u32)) -> Result<u32, PlayError> {
     let commits = directory.commits()?;
-    let handle = plan.config.bridge(plan.bridge).map(|(config, places)| {
-        let past = Arc::new(Past::new(directory.clone()));
-        BridgeHandle::new(Arc::new(Drawing::on(Recorded::new(config, past))), places)
-    });
-    let mut worlds = Worlds::new(plan, handle.as_ref())?;
+    let mut worlds = Worlds::new(plan, from_records(plan, directory).as_ref())?;
     worlds.people()?;
     replayed(&mut worlds, &commits, each)?;
     Ok(commits.last().map_or(0, |record| record.round))
+}
+
+/// Plays a run of one world to the end of round `at` from its records, without any network.
+///
+/// # Errors
+/// [`PlayError::Diverged`] at the first round that does not come out the same.
+pub(super) fn until(plan: &Plan, directory: &RunDir, at: u32) -> Result<Worlds, PlayError> {
+    let mut commits = directory.commits()?;
+    commits.retain(|record| record.round <= at);
+    let mut worlds = Worlds::new(plan, from_records(plan, directory).as_ref())?;
+    worlds.people()?;
+    replayed(&mut worlds, &commits, |_| ())?;
+    Ok(worlds)
+}
+
+/// The way to what the committed rounds of a run have recorded; none in a run of policies alone.
+fn from_records(plan: &Plan, directory: &RunDir) -> Option<BridgeHandle> {
+    let (config, places) = plan.config.bridge(plan.bridge)?;
+    let past = Arc::new(Past::new(directory.clone()));
+    Some(BridgeHandle::new(Arc::new(Drawing::on(Recorded::new(config, past))), places))
 }
 
 /// Plays the rounds of these records, and returns the digest of the last one.

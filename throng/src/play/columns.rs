@@ -22,6 +22,7 @@ pub(super) fn round_tables(
         reductions.extend(played.summary.columns.into_iter().map(column));
         tables.push(Table::new("rounds", reductions)?);
     }
+    tables.extend(played.events);
     for (name, kept) in played.tables {
         tables.push(Table::new(name, kept.columns.into_iter().map(column).collect())?);
     }
@@ -38,7 +39,7 @@ pub(super) fn agent_column(range: AgentRange) -> Column {
     Column::new("agent", doc, Values::I64Sequence { first, rows })
 }
 
-fn round_column(round: u32, rows: usize) -> Column {
+pub(super) fn round_column(round: u32, rows: usize) -> Column {
     let values = Values::I32Repeat { value: round as i32, rows };
     Column::new("round", "Number of the round, from 1.", values)
 }

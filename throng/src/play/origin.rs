@@ -1,6 +1,6 @@
 //! What decides the contents of a run, for its manifest.
 
-use throng_data::{AnswerColumn, ModelOrigin, Origin, sha256_hex};
+use throng_data::{AnswerColumn, ModelOrigin, Origin, Parent, sha256_hex};
 
 use super::Plan;
 use crate::config::Answers;
@@ -11,11 +11,23 @@ fn fingerprint(answers: &Answers) -> String {
         Answers::Policy { policy, parameters } => {
             sha256_hex(format!("policy\n{policy}\n{parameters}").as_bytes())
         }
+        Answers::Replay(replayed) => {
+            let words = &replayed.words;
+            sha256_hex(
+                format!(
+                    "replay\n{}\n{}{}",
+                    replayed.sha256,
+                    words.fingerprint(),
+                    words.parameters()
+                )
+                .as_bytes(),
+            )
+        }
         Answers::Words(model) => format!("{}{}", model.fingerprint(), model.parameters()),
     }
 }
 
-pub(super) fn of(plan: &Plan, prompts: &str) -> Origin {
+pub(super) fn of(plan: &Plan, prompts: &str, parent: Option<Parent>) -> Origin {
     let models = plan.config.models.iter().map(|model| {
         let kind = model.kind().to_owned();
         (model.name.clone(), ModelOrigin { kind, fingerprint: fingerprint(&model.answers) })
@@ -33,7 +45,7 @@ pub(super) fn of(plan: &Plan, prompts: &str) -> Origin {
         models: models.collect(),
         prompts_sha256: Some(sha256_hex(prompts.as_bytes())),
         population_sha256: Some(sha256_hex(format!("{:?}", plan.cast).as_bytes())),
-        parent: None,
+        parent,
         answer: answer
             .map(|column| AnswerColumn { column: column.to_owned(), quantile_error: 0.0 }),
     }

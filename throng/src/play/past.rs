@@ -82,6 +82,7 @@ fn cause(status: &str) -> Cause {
         "failed_budget" => Cause::Budget,
         "failed_circuit_open" => Cause::CircuitOpen,
         "failed_cancelled" => Cause::Cancelled,
+        "failed_unrecorded" => Cause::Unrecorded,
         _ => Cause::Timeout,
     }
 }

@@ -34,7 +34,7 @@ pub fn play(plan: Plan, stop: StopFlag, watch: &mut dyn Watch) -> Result<RunEnd,
     let new = NewRun {
         id: Some(RunId::new(plan.run_id.as_str())?),
         config_toml: plan.config.to_toml(),
-        origin: origin::of(&plan, &worlds.prompts_text()),
+        origin: origin::of(&plan, &worlds.prompts_text(), None),
     };
     let mut run = WritableRun::create(&plan.out, new)?;
     store.open(&plan, &mut run, Opening::Alone, watch)?;
@@ -72,9 +72,13 @@ pub(super) fn end(
     let run = writer.finish(status);
     // What went wrong while playing came first, and explains what the writer says.
     let played = played?;
+    let run = run?;
+    if played.status == RunStatus::Done {
+        run.forget_parent()?;
+    }
     let end = RunEnd {
         status: played.status,
-        rounds_committed: run?.last_round().unwrap_or(0),
+        rounds_committed: run.last_round().unwrap_or(0),
         directory,
         state_hash: played.state.map(|state| state.to_string()).unwrap_or_default(),
         seconds: begun.elapsed().as_secs_f64(),

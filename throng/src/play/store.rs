@@ -30,9 +30,16 @@ const _: () = {
 #[derive(Debug)]
 pub struct JournalStore {
     journal: Arc<Journal>,
+    folder: Arc<Path>,
 }
 
 impl JournalStore {
+    /// Keeps completions in a journal that is open already.
+    pub(super) fn of(journal: Arc<Journal>) -> Self {
+        let folder = Arc::from(journal.folder());
+        Self { journal, folder }
+    }
+
     /// Opens the journal of `run`, whose commits from now on turn the completions of their round into the
     /// table `calls`. Also returns the torn ends that a process which died has left.
     ///
@@ -44,7 +51,13 @@ impl JournalStore {
         opening: Opening,
     ) -> throng_data::Result<(Self, Vec<Cut>)> {
         let (journal, cuts) = run.open_journal(model_names(config), opening)?;
-        Ok((Self { journal }, cuts))
+        Ok((Self::of(journal), cuts))
+    }
+
+    /// Takes a completion that is somewhere else too, so that nobody waits until it is durable here: a commit of
+    /// its round fails unless it is.
+    pub(super) fn take(&self, record: Record) {
+        self.journal.append(journal_record(record), |_| ());
     }
 
     /// Opens the journal in a folder of its own, which is made where there is none. Nothing is ever removed from
@@ -54,7 +67,7 @@ impl JournalStore {
     /// When another process has it open, completions that had been durable are lost, or the system refuses.
     pub(crate) fn of_folder(folder: &Path) -> throng_data::Result<(Self, Vec<Cut>)> {
         let (journal, cuts) = Journal::open_alone(folder)?;
-        Ok((Self { journal: Arc::new(journal) }, cuts))
+        Ok((Self::of(Arc::new(journal)), cuts))
     }
 }
 
@@ -65,8 +78,11 @@ impl CompletionStore for JournalStore {
     }
 
     fn append(&self, record: Record, ack: Ack) {
-        self.journal.append(journal_record(record), |outcome| {
-            ack.done(outcome.map_err(|error| StoreError(error.to_string())));
+        // Not the journal itself: this runs on its thread, which must not be the one to end it.
+        let folder = Arc::clone(&self.folder);
+        self.journal.append(journal_record(record), move |outcome| {
+            let told = |error| StoreError(format!("`{}`: {error}", folder.display()));
+            ack.done(outcome.map_err(told));
         });
     }
 }

@@ -6,19 +6,20 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use throng_data::{CommitRecord, Opening, PromptLog, PromptStorage, WritableRun};
+use throng_data::{CommitRecord, Opening, PromptLog, PromptStorage, RunDir, WritableRun};
 use throng_llm_bridge::budget::Spent;
 use throng_llm_bridge::distribution::Drawing;
 use throng_llm_bridge::money::Money;
 use throng_llm_bridge::reach::{Reached, reach};
-use throng_llm_bridge::store::{Ack, Completion, CompletionKey, Record, StoreError};
-use throng_llm_bridge::{
-    Batch, Bridge, BridgeConfig, CompletionStore, ExchangeError, Exchanged, PromptId, Responder,
-};
+use throng_llm_bridge::recorded::Records;
+use throng_llm_bridge::store::{Ack, Completion, CompletionKey, Moment, Record, StoreError};
+use throng_llm_bridge::{Batch, Bridge, BridgeConfig, Cause, CompletionStore, PromptId, Responder};
 use throng_systems::BridgeHandle;
 
+use super::asked::Asked;
+use super::kept::Kept;
 use super::store::JournalStore;
-use super::{Live, Plan, PlayError, StopFlag, Watch};
+use super::{Live, Plan, PlayError, StopFlag, Watch, fork};
 use crate::config::PromptsKept;
 
 /// How often it is looked whether the run was asked to stop.
@@ -45,9 +46,50 @@ pub(crate) struct Sentry {
 pub(super) struct Journaled {
     journal: OnceLock<JournalStore>,
     prompts: OnceLock<Arc<PromptLog>>,
+    /// Runs whose completions this one reuses; that of a fork's parent comes first.
+    kept: Vec<Kept>,
+    /// The last round that a fork shares with its parent, where nothing else was changed.
+    unchanged_after: Option<u32>,
 }
 
 impl Journaled {
+    /// Reuses what the fork in `directory` keeps of its parent, if it is one.
+    ///
+    /// # Errors
+    /// When what it keeps cannot be read.
+    pub(super) fn of_fork(directory: &RunDir) -> Result<Self, PlayError> {
+        let kept = directory.kept_parent()?.map(Kept::new).transpose()?;
+        let parent = directory.manifest()?.origin.parent;
+        let unchanged = parent.filter(|parent| fork::is_unchanged(&parent.change));
+        let unchanged_after = unchanged.map(|parent| parent.round);
+        Ok(Self { kept: kept.into_iter().collect(), unchanged_after, ..Self::default() })
+    }
+
+    /// Takes a completion that another run has into the journal of this one.
+    ///
+    /// # Errors
+    /// When the journal is not open yet.
+    pub(super) fn take(
+        &self,
+        completion: Completion,
+        record: Record,
+    ) -> Result<Completion, StoreError> {
+        // Should it not become durable, the journal has ended, and the round is not committed.
+        self.journal()?.take(record);
+        Ok(completion)
+    }
+
+    /// Whether a round is one that a fork without a change has only to repeat.
+    pub(super) fn repeats(&self, round: u32) -> bool {
+        let kept = self.kept.first().filter(|_| self.unchanged_after.is_some());
+        kept.is_some_and(|kept| kept.has(round))
+    }
+
+    /// Whether nobody needs to be asked in a run of this many rounds.
+    fn knows_all(&self, rounds: u32) -> bool {
+        self.unchanged_after.is_some_and(|shared| rounds <= shared) || self.repeats(rounds)
+    }
+
     /// Opens the journal of `run`, where models are asked in words, and tells of what a dead process left torn.
     pub(super) fn open(
         &self,
@@ -69,8 +111,9 @@ impl Journaled {
         Ok(())
     }
 
-    /// Keeps the distinct prompts of a batch, by rising digests.
-    fn keep(&self, batch: &Batch) -> Result<(), StoreError> {
+    /// Notes what is asked: the distinct prompts of a batch by rising digests, and the models.
+    pub(super) fn keep(&self, batch: &Batch, config: &BridgeConfig) -> Result<(), StoreError> {
+        self.kept.iter().try_for_each(|kept| kept.note(batch, config))?;
         let Some(log) = self.prompts.get() else { return Ok(()) };
         let prompts = batch.asks.iter().map(|ask| ask.prompt);
         let by_digest: BTreeMap<[u8; 32], PromptId> =
@@ -94,26 +137,17 @@ impl Journaled {
     }
 }
 
-/// Asks the bridge, and keeps what was asked.
-pub(super) struct Asked {
-    pub(super) bridge: Arc<Bridge>,
-    pub(super) journaled: Arc<Journaled>,
-}
-
-impl Responder for Asked {
-    fn config(&self) -> &BridgeConfig {
-        self.bridge.config()
-    }
-
-    fn exchange(&self, batch: Batch) -> Result<Exchanged, ExchangeError> {
-        self.journaled.keep(&batch)?;
-        self.bridge.exchange(batch)
-    }
-}
-
 impl CompletionStore for Journaled {
     fn lookup(&self, key: &CompletionKey) -> Result<Option<Completion>, StoreError> {
-        self.journal()?.lookup(key)
+        if let Some(found) = self.journal()?.lookup(key)? {
+            return Ok(Some(found));
+        }
+        for kept in &self.kept {
+            if let Some((completion, record)) = kept.find(key, None)? {
+                return self.take(completion, record).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     fn append(&self, record: Record, ack: Ack) {
@@ -124,9 +158,22 @@ impl CompletionStore for Journaled {
     }
 }
 
-/// What the committed rounds of a run have spent.
-pub(super) fn spent(commits: &[CommitRecord]) -> Spent {
-    let calls = commits.iter().filter_map(|record| record.calls);
+/// A fork without a change repeats its parent's rounds, failures included.
+impl Records for Journaled {
+    fn lookup(&self, key: &CompletionKey) -> Result<Option<Completion>, StoreError> {
+        CompletionStore::lookup(self, key)
+    }
+
+    fn cause(&self, moment: Moment, agent: u64) -> Result<Cause, StoreError> {
+        let kept = self.kept.first().ok_or_else(|| StoreError("nothing is kept".to_owned()))?;
+        kept.cause(moment, agent)
+    }
+}
+
+/// What a run has spent itself in its committed rounds; those up to `shared` were its parent's.
+pub(super) fn spent(commits: &[CommitRecord], shared: u32) -> Spent {
+    let own = commits.iter().filter(|record| record.round > shared);
+    let calls = own.filter_map(|record| record.calls);
     calls.fold(Spent::default(), |spent, calls| Spent {
         tokens: spent.tokens + calls.prompt_tokens + calls.completion_tokens,
         cost: spent.cost.plus(Money(calls.cost_pico_usd)),
@@ -174,17 +221,19 @@ impl<'a> Entrance<'a> {
     ) -> Result<Option<Way>, PlayError> {
         let plan = self.plan;
         let Some((config, places)) = plan.config.bridge(plan.bridge) else { return Ok(None) };
-        let config = share_of(config, spent, self.hosts);
+        let callable = share_of(plan.config.callable(config.clone()), spent, self.hosts);
         let in_words = plan.config.models.iter().filter(|model| model.words().is_some());
         let share: f64 = in_words.map(|model| model.share).sum();
-        knock(&config, &mut |text| watch.notice(text))?;
+        if !store.knows_all(plan.config.run.rounds) {
+            knock(&callable, &mut |text| watch.notice(text))?;
+        }
         let kept = Arc::clone(&store);
-        let bridge = Arc::new(Bridge::resume(config, kept, spent)?);
+        let bridge = Arc::new(Bridge::resume(callable, kept, spent)?);
         bridge.notices().iter().for_each(|notice| watch.notice(notice));
         watch.asking(Live::new(Arc::clone(&bridge), (share * self.agents as f64) as u64));
         let failed_max = plan.config.run.failed_replies_max * plan.config.run.agents as f64;
         let sentry = Sentry::post(Arc::clone(&bridge), self.closes);
-        let drawing = Drawing::on(wrap(Asked { bridge, journaled: store }));
+        let drawing = Drawing::on(wrap(Asked::new(plan, config, bridge, store)?));
         let handle =
             BridgeHandle::new(Arc::new(drawing), places).failing_at_most(failed_max as u64);
         Ok(Some(Way { handle, _sentry: sentry }))

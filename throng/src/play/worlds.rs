@@ -7,15 +7,18 @@ use std::thread::JoinHandle;
 use throng_llm_bridge::{Stop, Totals};
 use throng_systems::engine::record::Table;
 use throng_systems::engine::{
-    AgentRange, BLOCK, Digest, EngineError, Exchanges, Mesh, Pool, Population, RoundRecord,
-    Simulation, SimulationSettings,
+    AgentId, AgentRange, BLOCK, Digest, EngineError, Exchanges, Mesh, Pool, Population,
+    RoundRecord, Simulation, SimulationSettings, state_digest,
 };
 use throng_systems::{
-    Accounting, BridgeHandle, Calls, Cast, ExchangeAccounts, Halt, People, Populate, Templates,
+    Accounting, BridgeHandle, Calls, Cast, ExchangeAccounts, Halt, ModelRef, People, Populate,
+    PromptText, Scenario, TemplateError, Templates,
 };
 
 use super::accounts::RoundAccounts;
+use super::events::{Effect, Interventions};
 use super::{Plan, PlayError, RunPeople, people};
+use crate::config::Change;
 
 /// A round of the whole population.
 pub(super) struct Played {
@@ -23,6 +26,8 @@ pub(super) struct Played {
     pub(super) summary: Table,
     /// Further tables that the scenario keeps, by name.
     pub(super) tables: Vec<(String, Table)>,
+    /// What interventions changed at its beginning, as tables of the run.
+    pub(super) events: Vec<throng_data::Table>,
     /// Why the run ends after this round, if the scenario says so.
     pub(super) ended: Option<String>,
     pub(super) blocks: Vec<Digest>,
@@ -41,7 +46,8 @@ struct Broken {
 /// What a world is asked to do.
 enum Order {
     People,
-    Round,
+    /// With what happens at the beginning of the round.
+    Round(Option<Arc<Effect>>),
 }
 
 /// What a world gives back.
@@ -64,6 +70,11 @@ pub(super) struct Worlds {
     threads: usize,
     /// The agents of all of them.
     range: AgentRange,
+    seed: u64,
+    changes: Vec<Change>,
+    interventions: Interventions,
+    /// The round that was played last.
+    round: u32,
     /// The first world lives on the calling thread, which is all there is without shards.
     first: Simulation,
     others: Vec<Seat>,
@@ -96,10 +107,21 @@ impl Worlds {
 
     fn of(plan: &Plan, range: AgentRange, first: Simulation, others: Vec<Seat>) -> Self {
         let (cast, own) = (plan.cast.clone(), plan.people.clone());
-        Self { cast, own, threads: plan.threads, range, first, others }
+        Self {
+            cast,
+            own,
+            threads: plan.threads,
+            range,
+            seed: plan.config.run.seed,
+            changes: plan.changes.clone(),
+            interventions: Interventions::default(),
+            round: 0,
+            first,
+            others,
+        }
     }
 
-    /// Who the agents are.
+    /// Who the agents are; to be asked before the first round.
     pub(super) fn people(&mut self) -> Result<throng_data::Table, PlayError> {
         self.order(|| Order::People)?;
         self.first.start()?;
@@ -110,10 +132,43 @@ impl Worlds {
                 all.backgrounds.extend(later.backgrounds);
             }
         }
+        let table = self.table(&all)?;
+        self.interventions = Interventions::new(&self.changes, &self.cast, &table, self.seed)?;
+        Ok(table)
+    }
+
+    /// The digest of everyone's state as it is now, in a run of one world.
+    pub(super) fn state(&mut self) -> Result<Digest, PlayError> {
+        self.first.start()?;
+        Ok(state_digest(&self.first.digests()))
+    }
+
+    /// Who the agents are now, after all that interventions have changed, in a run of one world.
+    pub(super) fn people_now(&mut self) -> Result<throng_data::Table, PlayError> {
+        self.first.start()?;
+        let now = self.first.people();
+        self.table(&now)
+    }
+
+    /// The model that answers for each agent now, in a run of one world.
+    pub(super) fn models_now(&mut self) -> Vec<ModelRef> {
+        self.first.people().models
+    }
+
+    /// What an agent would be asked next, in a run of one world.
+    pub(super) fn preview(
+        &mut self,
+        scenario: &Scenario,
+        agent: AgentId,
+    ) -> Result<PromptText, TemplateError> {
+        scenario.preview(&mut self.first, agent)
+    }
+
+    fn table(&self, people: &People) -> Result<throng_data::Table, PlayError> {
         let pool = Pool::new(self.threads);
         let range = self.range.start..self.range.end;
         let own = self.own.as_ref().map(|own| own.columns_of(range, &pool)).transpose()?;
-        people::table(self.range, &self.cast, &all, own.unwrap_or_default())
+        people::table(self.range, &self.cast, people, own.unwrap_or_default())
     }
 
     /// The texts of all prompt templates.
@@ -133,8 +188,10 @@ impl Worlds {
     /// As [`Self::round`], for worlds whose others live on other hosts: the accounts of all of them have yet to be
     /// counted into the summary.
     pub(super) fn part(&mut self) -> Result<Result<Played, Stop>, PlayError> {
-        self.order(|| Order::Round)?;
-        let mut played = vec![play(&mut self.first)];
+        self.round += 1;
+        let effect = self.interventions.effect(self.round).map(Arc::new);
+        self.order(|| Order::Round(effect.clone()))?;
+        let mut played = vec![play(&mut self.first, effect.as_deref())];
         for seat in &self.others {
             played.push(seat.wait()?.map(|outcome| match outcome {
                 Outcome::Round(played) => *played,
@@ -151,6 +208,7 @@ impl Worlds {
         for later in worlds {
             all.append(later?);
         }
+        all.events = self.interventions.tables(self.round)?;
         Ok(Ok(all))
     }
 
@@ -174,7 +232,10 @@ impl Seat {
                         Ok(()) => Ok(Outcome::People(world.people())),
                         Err(error) => Err(Broken { error, halt: None }),
                     },
-                    Order::Round => play(&mut world).map(|played| Outcome::Round(Box::new(played))),
+                    Order::Round(effect) => {
+                        let played = play(&mut world, effect.as_deref());
+                        played.map(|played| Outcome::Round(Box::new(played)))
+                    }
                 };
                 let failed = outcome.is_err();
                 if done.send(outcome).is_err() || failed {
@@ -235,7 +296,10 @@ fn build(
     Ok(world)
 }
 
-fn play(world: &mut Simulation) -> Result<Played, Broken> {
+fn play(world: &mut Simulation, effect: Option<&Effect>) -> Result<Played, Broken> {
+    if let Some(effect) = effect {
+        effect.apply(world);
+    }
     let record = world.round().map_err(|error| {
         let halt = world.get_resource::<Halt>().and_then(|halt| halt.0);
         Broken { error, halt }
@@ -247,7 +311,8 @@ fn play(world: &mut Simulation) -> Result<Played, Broken> {
     let calls = world.get_resource::<Calls>().map(|calls| calls.totals.clone()).unwrap_or_default();
     let ended = world.ended().map(str::to_owned);
     let RoundRecord { agents, summary, tables, blocks, .. } = record;
-    Ok(Played { agents, summary, tables, ended, blocks, accounts, calls })
+    let events = Vec::new();
+    Ok(Played { agents, summary, tables, events, ended, blocks, accounts, calls })
 }
 
 /// The population in at most `shards` ranges of about equal length, cut at blocks.

@@ -118,7 +118,7 @@ fn batch(
         moment: Moment { round: 0, exchange: attempt },
         run_seed: 0,
         asks,
-        prompts: Arc::new(prompts),
+        prompts: prompts.shared(),
         answers: Arc::from([]),
         deadline: None,
         failed_max: None,

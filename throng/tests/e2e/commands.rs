@@ -19,7 +19,16 @@ fn the_schema_knows_every_table_and_points_nowhere() {
     let schema: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
     let tables: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
-    let expected = ["backgrounds", "bridge", "budget", "models", "population", "run", "scenario"];
+    let expected = [
+        "backgrounds",
+        "bridge",
+        "budget",
+        "interventions",
+        "models",
+        "population",
+        "run",
+        "scenario",
+    ];
     assert_eq!(tables, expected);
     assert!(schema["properties"]["scenario"]["properties"]["ratio"].is_object());
     points_nowhere(&ran.out);

@@ -6,6 +6,8 @@ use crate::Place;
 fn every_command_explains_itself() {
     let commands = [
         "run",
+        "fork",
+        "interview",
         "check",
         "diff",
         "story",

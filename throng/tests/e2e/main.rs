@@ -6,13 +6,18 @@ mod bad_input;
 mod check;
 mod commands;
 mod compared;
+mod crash;
+mod fork;
 mod help;
 mod hosts;
+mod interventions;
+mod interview;
 mod meeting;
 mod models;
 mod networks;
 mod population;
 mod recorded;
+mod replayed;
 mod resume;
 mod run;
 

@@ -188,6 +188,8 @@ fn a_run_goes_on_only_as_what_it_was() {
         assert!(ran.err.contains(words), "{}", ran.err);
     };
     refused(&["resume", "r", "--set", "run.seed=2"], "start a new run");
+    let hint = "throng fork runs/r --at ROUND --set scenario.ratio=1/2";
+    refused(&["resume", "r", "--set", "scenario.ratio=1/2"], hint);
     refused(&["resume", "nowhere"], "nowhere");
     refused(&["replay", "nowhere"], "nowhere");
     let path = place.path().join("runs/r/run.toml");

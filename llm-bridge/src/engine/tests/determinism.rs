@@ -121,7 +121,10 @@ async fn agents_asked_apart_answer_alike_whoever_else_is_asked() {
         assert_eq!(one.answer(), other.answer());
     }
     let other_seed = Batch { run_seed: 12, ..apart(0.5) };
-    let keys = |batch: Batch| Prepared::new(batch, &config).unwrap().keys;
+    let keys = |batch: Batch| {
+        let prepared = Prepared::new(batch, &config).unwrap();
+        prepared.keyed().map(|(_, key)| key).collect::<Vec<_>>()
+    };
     let same = keys(apart(0.5));
     assert_eq!(same, keys(apart(0.5)));
     for other in [apart(0.6), other_seed, batch(200, 3)] {

@@ -18,8 +18,9 @@ use super::line::Line;
 use super::{Parted, Told, publish};
 use crate::play::accounts::RoundAccounts;
 use crate::play::again::Resumed;
+use crate::play::asked::Asked;
 use crate::play::rounds::{accounts, call_totals, head, noted, stopped};
-use crate::play::way::{self, Asked, Entrance, Journaled, Way};
+use crate::play::way::{self, Entrance, Journaled, Way};
 use crate::play::worlds::{Played, Worlds};
 use crate::play::{Plan, PlayError, RoundReport, RunStatus, StopFlag, Watch, columns, origin};
 
@@ -130,7 +131,7 @@ impl<'a> Generation<'a> {
         let new = NewRun {
             id: None,
             config_toml: plan.config.to_toml(),
-            origin: origin::of(plan, &prompts),
+            origin: origin::of(plan, &prompts, None),
         };
         WritableRun::create_shared(&plan.out, &RunId::new(plan.run_id.as_str())?, new)?;
         publish(host, &self.directory())
@@ -150,7 +151,7 @@ impl<'a> Generation<'a> {
         let (agents, handle) = (self.seat.range().len() as u64, self.seat.handle());
         let hosts = self.seat.generation().members.len() as u32;
         let entrance = Entrance::of_host(self.plan, agents, hosts, move || handle.has_ended());
-        let spent = way::spent(commits);
+        let spent = way::spent(commits, 0);
         let way = entrance.open((Arc::clone(&store), spent), watch, wrap)?;
         Ok((way, store))
     }

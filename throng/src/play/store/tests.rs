@@ -223,7 +223,7 @@ fn the_journal_and_the_bridge_share_a_price_alike() {
     let (sender, outcome) = std::sync::mpsc::channel();
     journal.append(journal_record(record.clone()), move |done| sender.send(done).unwrap());
     outcome.recv().unwrap().unwrap();
-    let store = JournalStore { journal: Arc::new(journal) };
+    let store = JournalStore::of(Arc::new(journal));
     for place in 0..3 {
         let key = record.key(place).unwrap();
         assert_eq!(store.lookup(&key).unwrap(), record.completion(place));
