@@ -260,21 +260,30 @@ fn a_panicking_caller_leaves_nobody_without_an_answer() {
 }
 
 fn new_run(out: &Path) -> WritableRun {
-    let origin = Origin { scenario: "game".to_owned(), agents: 4, ..Origin::default() };
+    run_of(out, 4)
+}
+
+/// A run of so many agents, before its first round.
+fn run_of(out: &Path, size: u64) -> WritableRun {
+    let origin = Origin { scenario: "game".to_owned(), agents: size, ..Origin::default() };
     let mut run =
         WritableRun::create(out, NewRun { id: None, config_toml: String::new(), origin }).unwrap();
-    let agents = Values::I64Sequence { first: 0, rows: 4 };
+    let agents = Values::I64Sequence { first: 0, rows: size as usize };
     let people = Table::new("people", vec![Column::new("agent", "Id.", agents)]).unwrap();
-    run.commit(output(0, vec![people])).unwrap();
+    run.commit(output_of(size, 0, vec![people])).unwrap();
     run
 }
 
 fn output(round: u32, tables: Vec<Table>) -> RoundOutput {
+    output_of(4, round, tables)
+}
+
+fn output_of(agents: u64, round: u32, tables: Vec<Table>) -> RoundOutput {
     RoundOutput {
         round,
         shard: 0,
         tables,
-        accounting: Accounting::nobody_asked(4),
+        accounting: Accounting::nobody_asked(agents),
         state_hash: None,
         state: BTreeMap::new(),
         wall_us: None,
@@ -423,12 +432,12 @@ fn copy_folder(from: &Path, to: &Path) {
 #[test]
 fn calls_that_do_not_fit_in_a_row_group_are_streamed() {
     let out = tempfile::tempdir().unwrap();
-    let mut run = new_run(out.path());
+    let mut run = run_of(out.path(), 10_000);
     let (journal, _) = run.open_journal(models(), Opening::Alone).unwrap();
     // Backwards, so that the order of arrival is not the order of agents.
     let cohort = |first: u64| record(1, (first..first + 100).rev());
     keep(&journal, (0..100).rev().map(|cohort_number| cohort(cohort_number * 100)));
-    run.commit(output(1, vec![])).unwrap();
+    run.commit(output_of(10_000, 1, vec![])).unwrap();
     let reader = run.reader().unwrap();
     let calls = reader.read(CALLS, 1, crate::Projection::Columns(&["agent", "reply"])).unwrap();
     assert_eq!(calls.rows(), 10_000);
