@@ -88,7 +88,6 @@ fn live(seed: u64, expected: &str) {
         }
     }
     let again = format!("play it again with THRONG_CRASH_SEED={seed} THRONG_CRASH_POINTS=1");
-    println!("{again}");
     assert_done(&place, nodes.into_iter().flatten().collect(), expected);
     // In flight on the host that was killed, or arrived there and not yet durable.
     let (all, most) = (ROUNDS * pace_agents(), KILLS * pace_agents());
@@ -106,5 +105,8 @@ fn whenever_hosts_are_killed_they_end_as_if_none_had_been() {
     let first = number("THRONG_CRASH_SEED").unwrap_or(1);
     let fast = mock(0);
     let expected = Game::paced(&fast).undisturbed();
-    (first..first + lives).for_each(|seed| live(seed, &expected));
+    for seed in first..first + lives {
+        println!("life of seed {seed}");
+        live(seed, &expected);
+    }
 }
