@@ -10,7 +10,7 @@ use throng_systems::Scenario;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::interrupt;
-use super::node::{PORT, TOKEN_ENV, patience, run_id, secret};
+use super::node::{AgreedArguments, PORT};
 use super::output::{Results, note};
 use super::play_arguments::PlayArguments;
 use crate::config::resolve;
@@ -35,15 +35,8 @@ pub(super) struct LaunchArguments {
     /// The port on which the hosts of the run meet
     #[arg(long, value_name = "PORT", default_value_t = PORT)]
     port: u16,
-    /// Environment variable with the token that all hosts share
-    #[arg(long, value_name = "VARIABLE", default_value = TOKEN_ENV)]
-    token_env: String,
-    /// Seconds for which a host may be silent before the others go on without it
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
-    patience: f64,
-    /// Name of the run's directory [default: scenario and a hash of the configuration]
-    #[arg(long, value_name = "ID")]
-    run_id: Option<String>,
+    #[command(flatten)]
+    agreed: AgreedArguments,
     /// Write an object per round and a final one
     #[arg(long)]
     json: bool,
@@ -60,8 +53,8 @@ pub(super) fn run(
 ) -> Result<Exit, Failure> {
     let resolved = resolve(&arguments.play.request(scenarios)?, scenarios)?;
     let launch = Launch {
-        secret: secret(&arguments.token_env, farthest(&arguments.hosts)?)?,
-        share: share(arguments, run_id(arguments.run_id.as_deref(), &resolved)?)?,
+        secret: arguments.agreed.secret(farthest(&arguments.hosts)?)?,
+        share: share(arguments, arguments.agreed.run_id(&resolved)?)?,
         hosts: arguments.hosts.clone(),
     };
     let stop = StopFlag::default();
@@ -95,7 +88,7 @@ fn share(arguments: &LaunchArguments, run_id: String) -> Result<Share, Failure> 
         port,
         seeds: names.iter().take(SEEDS_MAX).map(|name| format!("{name}:{port}")).collect(),
         min,
-        patience_ms: patience(arguments.patience)?.as_millis() as u64,
+        patience_ms: arguments.agreed.patience()?.as_millis() as u64,
     })
 }
 

@@ -31,6 +31,46 @@ const PATIENCE_SECONDS_MAX: f64 = 3_600.0;
 /// Longest token, in bytes.
 const TOKEN_BYTES_MAX: usize = 4_096;
 
+/// What all hosts of a run must have in common beside the configuration.
+#[derive(Args, Debug)]
+pub(super) struct AgreedArguments {
+    /// Environment variable with the token that all hosts of the run share
+    #[arg(long, value_name = "VARIABLE", default_value = TOKEN_ENV)]
+    token_env: String,
+    /// Seconds for which a host may be silent before the others go on without it
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    patience: f64,
+    /// Name of the run's directory, the same on all hosts [default: scenario and a hash of the configuration]
+    #[arg(long, value_name = "ID")]
+    run_id: Option<String>,
+}
+
+impl AgreedArguments {
+    /// The name that was asked for, or one that all hosts with this configuration come to.
+    pub(super) fn run_id(&self, resolved: &Resolved) -> Result<String, Failure> {
+        let hash = resolved.config.sha256();
+        let own = || format!("{}-{}", resolved.config.run.scenario, &hash[..12]);
+        let id = RunId::new(self.run_id.clone().unwrap_or_else(own))?;
+        Ok(id.to_string())
+    }
+
+    /// For how long a host may be silent.
+    pub(super) fn patience(&self) -> Result<Duration, Failure> {
+        let seconds = self.patience;
+        if (PATIENCE_SECONDS_MIN..=PATIENCE_SECONDS_MAX).contains(&seconds) {
+            return Ok(Duration::from_secs_f64(seconds));
+        }
+        Err(Failure::Arguments(format!(
+            "--patience {seconds}: write a number of seconds from {PATIENCE_SECONDS_MIN} to {PATIENCE_SECONDS_MAX}"
+        )))
+    }
+
+    /// What all hosts know, of which the one with this address is the farthest.
+    pub(super) fn secret(&self, address: IpAddr) -> Result<Secret, Failure> {
+        secret(&self.token_env, address)
+    }
+}
+
 /// Arguments of `throng node`.
 #[derive(Args, Debug)]
 pub(super) struct NodeArguments {
@@ -49,15 +89,8 @@ pub(super) struct NodeArguments {
     /// Name of this host, unique in the run [default: its address and port]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Environment variable with the token that all hosts of the run share
-    #[arg(long, value_name = "VARIABLE", default_value = TOKEN_ENV)]
-    token_env: String,
-    /// Seconds for which a host may be silent before the others go on without it
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
-    patience: f64,
-    /// Name of the run's directory, the same on all hosts [default: scenario and a hash of the configuration]
-    #[arg(long, value_name = "ID")]
-    run_id: Option<String>,
+    #[command(flatten)]
+    agreed: AgreedArguments,
     #[command(flatten)]
     telling: Telling,
 }
@@ -73,7 +106,7 @@ pub(super) fn run(
         let message = "--shards: a host plays its agents in one world; start more hosts instead";
         return Err(Failure::Arguments(message.to_owned()));
     }
-    let run_id = run_id(arguments.run_id.as_deref(), &resolved)?;
+    let run_id = arguments.agreed.run_id(&resolved)?;
     let settings = settings(arguments, &resolved)?;
     let stop = StopFlag::default();
     interrupt::listen(stop.clone())?;
@@ -82,16 +115,8 @@ pub(super) fn run(
     Ok(exit(&end, &stop))
 }
 
-/// The name that was asked for, or one that all hosts with this configuration come to.
-pub(super) fn run_id(asked: Option<&str>, resolved: &Resolved) -> Result<String, Failure> {
-    let hash = resolved.config.sha256();
-    let own = || format!("{}-{}", resolved.config.run.scenario, &hash[..12]);
-    let id = RunId::new(asked.map_or_else(own, str::to_owned))?;
-    Ok(id.to_string())
-}
-
 fn settings(arguments: &NodeArguments, resolved: &Resolved) -> Result<HostSettings, Failure> {
-    let patience = patience(arguments.patience)?;
+    let patience = arguments.agreed.patience()?;
     if arguments.min == 0 {
         return Err(Failure::Arguments("--min 0: at least one host plays".to_owned()));
     }
@@ -103,7 +128,7 @@ fn settings(arguments: &NodeArguments, resolved: &Resolved) -> Result<HostSettin
         seeds: arguments.seeds.clone(),
         min: arguments.min,
         patience,
-        secret: secret(&arguments.token_env, address.ip())?,
+        secret: arguments.agreed.secret(address.ip())?,
         program: program(),
         digest: resolved.config.sha256(),
         agents: resolved.config.run.agents,
@@ -112,16 +137,6 @@ fn settings(arguments: &NodeArguments, resolved: &Resolved) -> Result<HostSettin
         // It lies in the run's directory, which is not known here.
         store: Path::new("").to_owned(),
     })
-}
-
-/// For how long a host may be silent.
-pub(super) fn patience(seconds: f64) -> Result<Duration, Failure> {
-    if (PATIENCE_SECONDS_MIN..=PATIENCE_SECONDS_MAX).contains(&seconds) {
-        return Ok(Duration::from_secs_f64(seconds));
-    }
-    Err(Failure::Arguments(format!(
-        "--patience {seconds}: write a number of seconds from {PATIENCE_SECONDS_MIN} to {PATIENCE_SECONDS_MAX}"
-    )))
 }
 
 /// Where this host listens.
