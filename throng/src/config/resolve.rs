@@ -100,6 +100,15 @@ pub fn resolve(request: &Request, scenarios: &[Scenario]) -> Result<Resolved, Re
         Target::File(path) => Some(Source::read(path)?),
         Target::Scenario(_) => None,
     };
+    resolve_source(source, request, scenarios)
+}
+
+/// The same with the file in memory.
+pub(super) fn resolve_source(
+    source: Option<Source>,
+    request: &Request,
+    scenarios: &[Scenario],
+) -> Result<Resolved, ResolveError> {
     let wrong = |findings| ConfigError::new(source.clone(), findings);
     let document = written(source.as_ref(), request).map_err(wrong)?;
     let mut findings = Findings { document: &document, list: Vec::new() };
