@@ -138,12 +138,12 @@ impl RunPeople {
         Ok(((row + text).div_ceil(rows) + 2 * self.groups.len()) as u64)
     }
 
-    /// The columns of everybody but number and model, in agent order.
+    /// The columns of these agents but number and model, in agent order.
     ///
     /// # Errors
     /// When an agent cannot be made.
-    pub(crate) fn all_columns(&self, pool: &Pool) -> Result<Vec<Column>, Error> {
-        let people = self.table(0..self.size, pool)?;
+    pub(crate) fn columns_of(&self, range: Range<u64>, pool: &Pool) -> Result<Vec<Column>, Error> {
+        let people = self.table(range, pool)?;
         let crossed = self.groups.iter().filter(|group| group.len() > 1).map(|group| {
             let Grouping { by, names, codes } = grouping(&people, group);
             let doc = format!("{} together.", group.join(" and "));
