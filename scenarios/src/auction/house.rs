@@ -80,6 +80,10 @@ impl Settings for House {
         };
         self.items.iter().enumerate().filter_map(opening).collect()
     }
+
+    fn changeable() -> &'static [&'static str] {
+        &["opening", "value_max"]
+    }
 }
 
 /// Something that is sold, with the lowest bid that is taken for it.

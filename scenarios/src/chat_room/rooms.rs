@@ -54,6 +54,10 @@ impl Settings for Rooms {
         let problem = || Problem::new("announcements", "there is no announcement", hint);
         self.announcements.is_empty().then(problem).into_iter().collect()
     }
+
+    fn changeable() -> &'static [&'static str] {
+        &["comes", "leaves"]
+    }
 }
 
 impl Rooms {

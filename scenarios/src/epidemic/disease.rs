@@ -37,6 +37,10 @@ impl Settings for Disease {
         let work = self.work.as_ref().map(|work| ("work", work));
         std::iter::once(("network", &self.network)).chain(work).collect()
     }
+
+    fn changeable() -> &'static [&'static str] {
+        &["infection", "recovery"]
+    }
 }
 
 impl Disease {

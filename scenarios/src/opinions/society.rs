@@ -50,6 +50,10 @@ impl Settings for Society {
     fn networks(&self) -> Vec<(&'static str, &Graph)> {
         vec![("network", &self.network)]
     }
+
+    fn changeable() -> &'static [&'static str] {
+        &["confidence", "unfollow"]
+    }
 }
 
 /// Whether two people's opinions are near enough for one to listen to the other.
