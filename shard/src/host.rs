@@ -17,6 +17,7 @@ use tokio::runtime::Runtime;
 use crate::ShardError;
 use crate::door::{Badge, Door, listen};
 use crate::gossip::{Gossip, GossipSettings};
+use crate::layout::Load;
 use crate::ledger::{Commit, Entry, Event, Generation, Opening};
 use crate::member::{Member, Name};
 use crate::mesh::{MeshHandle, TimelyMesh};
@@ -56,6 +57,8 @@ pub struct HostSettings {
     pub digest: String,
     /// Agents of the run.
     pub agents: u64,
+    /// What they ask of their hosts, equal on all hosts.
+    pub load: Load,
     /// A folder that all hosts see.
     pub store: PathBuf,
 }
@@ -141,7 +144,8 @@ impl Host {
             forgive: 3 * settings.patience,
         };
         let greeter = Greeter::start(&settings.seeds, me.door, &door, orders.clone())?;
-        let node = Node::new(me.clone(), settings.min, patience, Duration::ZERO);
+        let load = (settings.load.clone(), Duration::ZERO);
+        let node = Node::with_load(me.clone(), settings.min, patience, load);
         let control = Control::new(
             node,
             (store.clone(), gossip, door, greeter),

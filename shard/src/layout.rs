@@ -1,5 +1,7 @@
 //! Which host owns which agents: contiguous ranges, cut at blocks, that move little when hosts come and go.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use throng_engine::{AgentRange, BLOCK};
 
@@ -107,9 +109,29 @@ pub(crate) fn blocks(agents: u64) -> u64 {
     agents.div_ceil(BLOCK as u64)
 }
 
+/// What a population asks of its hosts, block by block.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Load {
+    /// The cost of each block in any unit; empty where all cost the same.
+    costs: Arc<[u64]>,
+}
+
+impl Load {
+    /// The cost of each block of [`BLOCK`] agents, in any unit.
+    pub fn of_blocks(costs: Vec<u64>) -> Self {
+        Self { costs: costs.into() }
+    }
+
+    /// Ranges of about equal cost for up to that many hosts.
+    pub(crate) fn layout(&self, agents: u64, hosts: usize) -> Layout {
+        let cost = |block: u64| self.costs.get(block as usize).copied().unwrap_or(1);
+        Layout::by_cost(agents, hosts, cost)
+    }
+}
+
 /// Hosts in the order of their new ranges: those that stay keep their order, and a newcomer takes the place of
 /// one that has gone, or that at which the fewest agents change hands. Hosts beyond `agents` blocks are left out.
-pub(crate) fn arrange(agents: u64, before: &[Owner], hosts: &[Name]) -> Vec<Name> {
+pub(crate) fn arrange(agents: u64, load: &Load, before: &[Owner], hosts: &[Name]) -> Vec<Name> {
     let mut newcomers: Vec<&Name> =
         hosts.iter().filter(|host| before.iter().all(|owner| owner.name != **host)).collect();
     newcomers.sort();
@@ -123,21 +145,27 @@ pub(crate) fn arrange(agents: u64, before: &[Owner], hosts: &[Name]) -> Vec<Name
         }
     }
     while let Some(newcomer) = newcomers.pop() {
-        let place = best_place(agents, before, &order, newcomer);
+        let place = best_place((agents, load), before, &order, newcomer);
         order.insert(place, newcomer.clone());
     }
     order.truncate(blocks(agents).max(1) as usize);
     order
 }
 
-fn best_place(agents: u64, before: &[Owner], order: &[Name], newcomer: &Name) -> usize {
+fn best_place(
+    (agents, load): (u64, &Load),
+    before: &[Owner],
+    order: &[Name],
+    newcomer: &Name,
+) -> usize {
     if before.is_empty() || order.len() > SEARCH_HOSTS_MAX {
         return order.len();
     }
+    let layout = load.layout(agents, order.len() + 1);
     let kept_with = |place: usize| {
         let mut order = order.to_vec();
         order.insert(place, newcomer.clone());
-        kept(before, &Layout::even(agents, order.len()), &order)
+        kept(before, &layout, &order)
     };
     // The last of the best, so that ids of early hosts stay put.
     (0..=order.len()).max_by_key(|&place| kept_with(place)).unwrap_or(order.len())
@@ -209,6 +237,22 @@ mod tests {
     }
 
     #[test]
+    fn a_newcomer_is_placed_by_what_agents_cost() {
+        let load = Load::of_blocks((0..40).map(|block| if block < 10 { 90 } else { 0 }).collect());
+        let agents = 40 * BLOCK as u64;
+        let layout = load.layout(agents, 2);
+        assert_eq!(layout.range(0).end, 5 * BLOCK as u64 + BLOCK as u64);
+        let owner = |(rank, name)| Owner { name, range: layout.range(rank) };
+        let before: Vec<Owner> = names(&["a", "b"]).into_iter().enumerate().map(owner).collect();
+        let order = arrange(agents, &load, &before, &names(&["a", "b", "c"]));
+        assert_eq!(order.len(), 3);
+        let kept_so = kept(&before, &load.layout(agents, 3), &order);
+        for other in [["a", "b", "c"], ["a", "c", "b"], ["c", "a", "b"]] {
+            assert!(kept_so >= kept(&before, &load.layout(agents, 3), &names(&other)), "{other:?}");
+        }
+    }
+
+    #[test]
     fn cuts_that_are_none_are_refused() {
         for bad in ["[]", "[0]", "[1,2]", "[0,0]", "[0,5,10]", "[0,8192,4096]"] {
             assert!(serde_json::from_str::<Layout>(bad).is_err(), "{bad}");
@@ -219,7 +263,7 @@ mod tests {
     fn a_newcomer_takes_the_place_of_the_dead_and_nobody_else_moves() {
         let agents = 40 * BLOCK as u64;
         let before = owners(agents, &["a", "b", "c", "d"]);
-        let order = arrange(agents, &before, &names(&["a", "c", "d", "z"]));
+        let order = arrange(agents, &Load::default(), &before, &names(&["a", "c", "d", "z"]));
         assert_eq!(order, names(&["a", "z", "c", "d"]));
         let layout = Layout::even(agents, 4);
         assert_eq!(kept(&before, &layout, &order), 30 * BLOCK as u64);
@@ -229,15 +273,21 @@ mod tests {
     fn those_who_stay_keep_their_order() {
         let agents = 40 * BLOCK as u64;
         let before = owners(agents, &["c", "a", "b"]);
-        assert_eq!(arrange(agents, &before, &names(&["a", "b", "c"])), names(&["c", "a", "b"]));
-        assert_eq!(arrange(agents, &before, &names(&["b", "c"])), names(&["c", "b"]));
-        let order = arrange(agents, &before, &names(&["a", "b", "c", "d"]));
+        assert_eq!(
+            arrange(agents, &Load::default(), &before, &names(&["a", "b", "c"])),
+            names(&["c", "a", "b"])
+        );
+        assert_eq!(
+            arrange(agents, &Load::default(), &before, &names(&["b", "c"])),
+            names(&["c", "b"])
+        );
+        let order = arrange(agents, &Load::default(), &before, &names(&["a", "b", "c", "d"]));
         let rest: Vec<Name> = order.into_iter().filter(|name| name.as_str() != "d").collect();
         assert_eq!(rest, names(&["c", "a", "b"]));
     }
 
     #[test]
     fn there_are_no_more_hosts_than_blocks() {
-        assert_eq!(arrange(1, &[], &names(&["b", "a"])), names(&["a"]));
+        assert_eq!(arrange(1, &Load::default(), &[], &names(&["b", "a"])), names(&["a"]));
     }
 }

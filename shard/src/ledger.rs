@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use throng_engine::AgentRange;
 
-use crate::layout::{Layout, Owner, arrange, blocks};
+use crate::layout::{Layout, Load, Owner, arrange, blocks};
 use crate::member::{Member, Name};
 
 /// Most hosts of a generation.
@@ -101,9 +101,15 @@ pub struct Ledger {
     len: u64,
     /// Shard numbers, from and to, of generations whose files could have the names of the next one's.
     taken: Vec<(u64, u64)>,
+    load: Load,
 }
 
 impl Ledger {
+    /// A ledger of which nothing has been read, of a run with this load; all hosts know the same.
+    pub fn with_load(load: Load) -> Self {
+        Self { load, ..Self::default() }
+    }
+
     /// Entries read; also the next place.
     pub const fn len(&self) -> u64 {
         self.len
@@ -234,7 +240,7 @@ impl Ledger {
     pub fn plan(&self, hosts: &[Member]) -> Result<Generation, LedgerError> {
         let agents = self.opening.as_ref().map_or(0, |opening| opening.agents);
         let names: Vec<Name> = hosts.iter().map(|host| host.name.clone()).collect();
-        let mut order = arrange(agents, &self.owners(), &names);
+        let mut order = arrange(agents, &self.load, &self.owners(), &names);
         order.truncate(HOSTS_MAX);
         let (_, first) = self.shards(order.len() as u64);
         if first + order.len() as u64 > SHARDS_MAX {
@@ -246,7 +252,7 @@ impl Ledger {
         let find = |name| hosts.iter().find(|host| host.name == name).cloned();
         Ok(Generation {
             id: self.generation.as_ref().map_or(1, |generation| generation.id + 1),
-            layout: Layout::even(agents, order.len()),
+            layout: self.load.layout(agents, order.len()),
             members: order.into_iter().filter_map(find).collect(),
             first_shard: first as u32,
         })

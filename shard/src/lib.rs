@@ -22,7 +22,7 @@ mod store;
 
 pub use error::ShardError;
 pub use host::{Host, HostSettings, Seat, Turn};
-pub use layout::{Layout, Owner};
+pub use layout::{Layout, Load, Owner};
 pub use ledger::{Commit, Entry, Event, Generation, HOSTS_MAX, Ledger, LedgerError, Opening};
 pub use member::{Member, Name};
 pub use mesh::{CHUNK_BYTES, MeshHandle, TimelyMesh};

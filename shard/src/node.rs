@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::layout::Load;
 use crate::ledger::{Entry, Generation, Ledger, LedgerError};
 use crate::member::{Member, Name};
 
@@ -115,11 +116,21 @@ pub struct Node {
 impl Node {
     /// A host that has read nothing yet; `now` counts from any moment of its own.
     pub fn new(me: Member, min: usize, patience: Patience, now: Duration) -> Self {
+        Self::with_load(me, min, patience, (Load::default(), now))
+    }
+
+    /// As [`Self::new`], for a run whose agents do not all cost the same.
+    pub fn with_load(
+        me: Member,
+        min: usize,
+        patience: Patience,
+        (load, now): (Load, Duration),
+    ) -> Self {
         Self {
             me,
             min: min.max(1),
             patience,
-            ledger: Ledger::default(),
+            ledger: Ledger::with_load(load),
             playing: None,
             ended: 0,
             ended_at: now,

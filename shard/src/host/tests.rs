@@ -22,6 +22,7 @@ fn settings(store: &Path, name: &str, seeds: &[SocketAddr], min: usize) -> HostS
         program: "throng test".to_owned(),
         digest: "d1".to_owned(),
         agents: AGENTS,
+        load: Load::default(),
         store: store.to_owned(),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use throng_data::RunId;
-use throng_shard::{HostSettings, Name, Secret};
+use throng_shard::{HostSettings, Load, Name, Secret};
 use throng_systems::Scenario;
 
 use super::exit::Exit;
@@ -109,6 +109,8 @@ fn settings(arguments: &NodeArguments, resolved: &Resolved) -> Result<HostSettin
         program: format!("throng {} ({})", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH),
         digest: resolved.config.sha256(),
         agents: resolved.config.run.agents,
+        // Who asks models is found out when the run is played.
+        load: Load::default(),
         // It lies in the run's directory, which is not known here.
         store: Path::new("").to_owned(),
     })

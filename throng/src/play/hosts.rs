@@ -7,11 +7,16 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use throng_data::{CommitRecord, RunDir, RunId, RunStatus as Noted, WritableRun, hosts_folder};
-use throng_shard::{Host, HostSettings, Seat, ShardError, Turn};
+use throng_shard::{Host, HostSettings, Load, Seat, ShardError, Turn};
+use throng_systems::ModelRef;
+use throng_systems::engine::{BLOCK, Pool};
 
 use super::{Plan, PlayError, RunEnd, RunStatus, StopFlag, Watch};
 use generation::Generation;
 
+/// What an ask costs, in agents that a policy answers: a request takes some 30 µs of a host's time before anybody
+/// waits for its reply, and a policy some 30 ns.
+const ASK_COST: u64 = 1_000;
 /// How long the host that committed the last round may take to close the run before others do.
 const CLOSING: Duration = Duration::from_secs(5);
 /// How often it is looked whether it has.
@@ -51,6 +56,7 @@ pub fn play_on_hosts(
     if played_alone {
         return Err(PlayError::NotOfHosts { directory });
     }
+    settings.load = load(&plan)?;
     settings.store = hosts_folder(&plan.out, &RunId::new(plan.run_id.as_str())?)?;
     let host = Host::start(settings)?;
     watch.notice(&format!("this is host {} at {}", host.me().name, host.me().door));
@@ -69,6 +75,21 @@ pub fn play_on_hosts(
         };
         return Ok(end(status, directory, begun, watch));
     }
+}
+
+/// What each block of agents asks of its host. Models by share are spread evenly; a population may put those who
+/// ask a model in words beside each other.
+fn load(plan: &Plan) -> Result<Load, PlayError> {
+    let models = (0..).map(ModelRef).zip(&plan.config.models);
+    let words: Vec<ModelRef> =
+        models.filter(|(_, model)| model.words().is_some()).map(|(model, _)| model).collect();
+    let Some(people) = plan.people.as_ref().filter(|_| !words.is_empty()) else {
+        return Ok(Load::default());
+    };
+    let pool = Pool::new(plan.threads);
+    let asks = people.per_block(&words, &pool)?;
+    let cost = |asks: u64| BLOCK as u64 + asks * ASK_COST;
+    Ok(asks.map(|asks| Load::of_blocks(asks.into_iter().map(cost).collect())).unwrap_or_default())
 }
 
 /// Plays a seat's generation to its end. Whatever ends it on other hosts is no fault of this one.

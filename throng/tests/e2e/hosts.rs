@@ -15,6 +15,13 @@ use super::{Place, Ran, interventions};
 /// Long enough for anything that ever happens on a machine that does much else.
 const EVER: Duration = Duration::from_mins(4);
 const RUN: &str = "runs/r";
+/// Agents of a game whose pace an endpoint sets, of whom one in a thousand asks it.
+const PACED_AGENTS: u64 = 30_000;
+
+/// Those who ask.
+pub(super) const fn pace_agents() -> u64 {
+    PACED_AGENTS / 1_000
+}
 
 /// An address of this test alone: every process of the runner has a number of its own.
 fn address(host: u8) -> String {
@@ -30,7 +37,7 @@ pub(super) struct Game {
 }
 
 impl Game {
-    fn new(words: &[&str]) -> Self {
+    pub(super) fn new(words: &[&str]) -> Self {
         let fixed = ["--run-id", "r", "--json", "--set", "run.report=false", "--threads", "1"];
         let words = words.iter().chain(&fixed).map(|word| (*word).to_owned()).collect();
         Self { words, config: String::new() }
@@ -42,7 +49,7 @@ impl Game {
     }
 
     /// Long, and no faster on a faster machine: in each round some agents wait for this endpoint.
-    fn paced(by: &Mock) -> Self {
+    pub(super) fn paced(by: &Mock) -> Self {
         let config = format!(
             "[run]\nscenario = \"guessing-game\"\n\
              [[models]]\nname = \"crowd\"\npolicy = \"uniform\"\nshare = 0.999\n\
@@ -50,12 +57,13 @@ impl Game {
              endpoints = [{{ url = \"{}\" }}]\n",
             by.url()
         );
-        let words = ["game.toml", "--agents", "30000", "--rounds", "40"];
+        let agents = PACED_AGENTS.to_string();
+        let words = ["game.toml", "--agents", &agents, "--rounds", "40"];
         Self { config, ..Self::new(&words) }
     }
 
     /// Where it can be played.
-    fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Place {
         Place::new().with("game.toml", &self.config)
     }
 
@@ -92,12 +100,23 @@ pub(super) struct Start<'a> {
     token: &'a str,
     /// The network namespace.
     pub(super) within: Option<String>,
+    /// The longest file, in blocks of 512 bytes, as on a disk that is full.
+    blocks_max: Option<u32>,
 }
 
 impl<'a> Start<'a> {
     pub(super) fn new(game: &'a Game, host: u8, min: usize) -> Self {
         let (address, seeds) = (address(host), format!("{},{}", address(1), address(2)));
-        Self { game, address, seeds, min, more: Vec::new(), token: "token", within: None }
+        Self {
+            game,
+            address,
+            seeds,
+            min,
+            more: Vec::new(),
+            token: "token",
+            within: None,
+            blocks_max: None,
+        }
     }
 
     fn command(&self, place: &Place) -> Command {
@@ -108,6 +127,13 @@ impl<'a> Start<'a> {
         if let Some(space) = &self.within {
             command = Command::new("ip");
             command.args(["netns", "exec", space]).arg(super::binary()).args(&words);
+            command.current_dir(place.path()).env("NO_COLOR", "1");
+        }
+        if let Some(blocks) = self.blocks_max {
+            // Without the trap the signal would end the process before it can say anything.
+            let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+            command = Command::new("sh");
+            command.args(["-c", &script]).arg(super::binary()).args(&words);
             command.current_dir(place.path()).env("NO_COLOR", "1");
         }
         command.args(&self.more).env("THRONG_TOKEN", self.token);
@@ -159,7 +185,7 @@ impl Node {
         assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
     }
 
-    fn kill(mut self) {
+    pub(super) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -304,6 +330,22 @@ fn a_host_that_was_frozen_wakes_up_outside_and_writes_nothing_wrong() {
 }
 
 #[test]
+fn a_host_whose_disk_is_full_says_so_and_the_others_go_on() {
+    let (place, game) = (Place::new(), Game::long());
+    let expected = game.undisturbed();
+    let full = Start { blocks_max: Some(24), ..Start::new(&game, 3, 2) }.node(&place);
+    let nodes = nodes(&place, &game, 2, 2);
+    let ran = full.ran();
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    assert!(
+        ran.err.contains("larger than allowed") && !ran.err.contains("panicked"),
+        "{}",
+        ran.err
+    );
+    assert_done(&place, nodes, &expected);
+}
+
+#[test]
 fn hosts_join_and_leave_between_rounds() {
     let (fast, slow) = (mock(0), mock(100));
     let (expected, game) = (Game::paced(&fast).undisturbed(), Game::paced(&slow));
@@ -413,7 +455,7 @@ fn journal(place: &Place) -> Vec<PathBuf> {
     files.map(|file| file.unwrap().path()).collect()
 }
 
-fn mock(latency_ms: u64) -> Mock {
+pub(super) fn mock(latency_ms: u64) -> Mock {
     let latency = Latency::Constant(Duration::from_millis(latency_ms));
     let options = MockOptions { latency, ..MockOptions::default() };
     serve(options, "127.0.0.1:0".parse().unwrap()).unwrap()

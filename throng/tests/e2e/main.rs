@@ -3,6 +3,7 @@
 
 mod backgrounds;
 mod bad_input;
+mod chaos;
 mod check;
 mod commands;
 mod compared;

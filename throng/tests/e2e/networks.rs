@@ -1,8 +1,10 @@
-//! Hosts with network namespaces, addresses and cables of their own, whose cables are pulled.
+//! Hosts with network namespaces, addresses and cables of their own, whose cables are pulled, slow or divided.
 //!
 //! Namespaces need root and iproute2; elsewhere these tests say so and pass.
 
 use std::process::Command;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use super::Place;
 use super::hosts::{Game, Node, Start, assert_done, generations};
@@ -51,6 +53,10 @@ impl Network {
         format!("tb{}", self.id)
     }
 
+    fn other_bridge(&self) -> String {
+        format!("to{}", self.id)
+    }
+
     fn space(&self, host: u8) -> String {
         format!("throng-{}-{host}", self.id)
     }
@@ -72,20 +78,52 @@ impl Network {
         ip(&["link", "set", &self.cable(host), "down"]).unwrap();
     }
 
+    /// A program in a host's namespace.
+    fn within(&self, host: u8, words: &[&str]) -> String {
+        let space = self.space(host);
+        let all = [&["netns", "exec", &space][..], words].concat();
+        let done = Command::new("ip").args(all).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    }
+
+    /// Limits what leaves a host.
+    fn throttle(&self, host: u8, [rate, burst, limit]: [&str; 3]) {
+        let queue = ["tc", "qdisc", "add", "dev", "e0", "root", "tbf"];
+        let words = ["rate", rate, "burst", burst, "limit", limit];
+        self.within(host, &[&queue[..], &words].concat());
+    }
+
     /// Lets nothing out of a host any more, or everything again. What comes in does.
     fn mute(&self, host: u8, muted: bool) {
-        let space = self.space(host);
-        let tc = |words: &[&str]| {
-            let all = [&["netns", "exec", &space, "tc"][..], words].concat();
-            assert!(Command::new("ip").args(all).status().unwrap().success());
-        };
         if muted {
             // A rate that no packet fits into.
-            let none = ["rate", "8bit", "burst", "40", "limit", "40"];
-            tc(&[&["qdisc", "add", "dev", "e0", "root", "tbf"][..], &none].concat());
+            self.throttle(host, ["8bit", "40", "40"]);
         } else {
-            tc(&["qdisc", "del", "dev", "e0", "root"]);
+            self.within(host, &["tc", "qdisc", "del", "dev", "e0", "root"]);
         }
+    }
+
+    /// Moves the cables of the later half of the hosts to a bridge of their own, or back.
+    fn divide(&self, divided: bool) {
+        let (bridge, other) = (self.bridge(), self.other_bridge());
+        if divided {
+            ip(&["link", "add", &other, "type", "bridge"]).unwrap();
+            ip(&["link", "set", &other, "up"]).unwrap();
+        }
+        let target = if divided { &other } else { &bridge };
+        for host in self.hosts / 2 + 1..=self.hosts {
+            ip(&["link", "set", &self.cable(host), "master", target]).unwrap();
+        }
+        if !divided {
+            ip(&["link", "del", &other]).unwrap();
+        }
+    }
+
+    /// Resets every connection of a host, and says how many.
+    fn reset(&self, host: u8) -> usize {
+        let said = self.within(host, &["ss", "-K", "-t", "-H", "state", "established"]);
+        said.lines().filter(|line| line.contains(&self.address(host))).count()
     }
 
     fn node(&self, place: &Place, game: &Game, host: u8, min: usize) -> Node {
@@ -107,6 +145,7 @@ impl Drop for Network {
             let _ = ip(&["netns", "del", &self.space(host)]);
         }
         let _ = ip(&["link", "del", &self.bridge()]);
+        let _ = ip(&["link", "del", &self.other_bridge()]);
     }
 }
 
@@ -145,4 +184,78 @@ fn a_host_that_hears_and_is_not_heard_is_done_without() {
     network.mute(2, false);
     assert_done(&place, nodes, &expected);
     assert!(generations(&place) >= 2);
+}
+
+#[test]
+fn connections_that_are_reset_are_made_anew() {
+    if let Some(reason) = lacking() {
+        return println!("skipped: {reason}");
+    }
+    let (place, game, network) = (Place::new(), Game::long(), Network::new(3));
+    let expected = game.undisturbed();
+    let mut nodes = network.nodes(&place, &game, 3);
+    nodes[1].reaches(4);
+    assert!(network.reset(2) >= 2, "one to each of the others");
+    assert_done(&place, nodes, &expected);
+    assert!(generations(&place) >= 2);
+}
+
+#[test]
+fn a_slow_cable_slows_a_run_and_changes_nothing() {
+    if let Some(reason) = lacking() {
+        return println!("skipped: {reason}");
+    }
+    let (place, network) = (Place::new(), Network::new(3));
+    let game = Game::new(&["opinions", "--agents", "20000", "--rounds", "4"]);
+    let expected = game.undisturbed();
+    network.throttle(3, ["4mbit", "16kb", "1mb"]);
+    assert_done(&place, network.nodes(&place, &game, 3), &expected);
+    assert_eq!(generations(&place), 1, "slow is not dead");
+}
+
+#[test]
+fn halves_of_a_divided_network_without_enough_hosts_stand_still() {
+    if let Some(reason) = lacking() {
+        return println!("skipped: {reason}");
+    }
+    let (place, game, network) = (Place::new(), Game::long(), Network::new(4));
+    let expected = game.undisturbed();
+    let mut nodes = network.nodes(&place, &game, 3);
+    nodes[0].reaches(4);
+    network.divide(true);
+    // The patience of these hosts is two seconds; what was in the air when the network parted has landed by then.
+    pause(Duration::from_secs(4));
+    let stands = rounds(&place);
+    pause(Duration::from_secs(3));
+    assert_eq!(rounds(&place), stands, "nobody plays without three hosts");
+    assert!(stands < 40);
+    network.divide(false);
+    assert_done(&place, nodes, &expected);
+}
+
+#[test]
+fn halves_of_a_divided_network_with_enough_hosts_commit_each_round_once() {
+    if let Some(reason) = lacking() {
+        return println!("skipped: {reason}");
+    }
+    let (place, game, network) = (Place::new(), Game::long(), Network::new(4));
+    let expected = game.undisturbed();
+    let mut nodes = network.nodes(&place, &game, 2);
+    nodes[0].reaches(4);
+    network.divide(true);
+    pause(Duration::from_secs(5));
+    network.divide(false);
+    assert_done(&place, nodes, &expected);
+    assert!(generations(&place) >= 2);
+}
+
+fn pause(time: Duration) {
+    let (_never, moment) = channel::<()>();
+    let _ = moment.recv_timeout(time);
+}
+
+/// Rounds that are committed.
+fn rounds(place: &Place) -> usize {
+    let records = std::fs::read_dir(place.path().join("runs/r/commits"));
+    records.map_or(0, Iterator::count)
 }
