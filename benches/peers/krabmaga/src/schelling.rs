@@ -64,7 +64,6 @@ impl State for Town {
             let at = Int2D { x: cell % self.side, y: cell / self.side };
             self.grid.set_object_location(Resident { id, kind: id % 2 == 0 }, &at);
         }
-        self.grid.lazy_update();
         schedule.schedule_repeating(Box::new(Removal), 0.0, 0);
     }
 

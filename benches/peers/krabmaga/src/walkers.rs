@@ -70,7 +70,6 @@ impl State for Plain {
             self.field.set_object_location(walker, walker.at);
             schedule.schedule_repeating(Box::new(walker), 0.0, 0);
         }
-        self.field.lazy_update();
     }
 
     fn update(&mut self, _: u64) {
