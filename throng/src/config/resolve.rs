@@ -78,17 +78,11 @@ pub struct Resolved {
 #[derive(Debug, Error)]
 pub enum ResolveError {
     /// The configuration: the user can mend it.
-    #[error("{0}")]
-    Config(ConfigError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The scenario cannot be built: its author can mend it.
     #[error("the scenario cannot be built: {0}")]
     Scenario(#[from] EngineError),
-}
-
-impl From<ConfigError> for ResolveError {
-    fn from(error: ConfigError) -> Self {
-        Self::Config(error)
-    }
 }
 
 /// Resolves a request with the scenarios of this program.
