@@ -15,7 +15,7 @@ const LINES_MAX: usize = 149;
 const LARGER: [(&str, usize); 6] = [
     ("auction", 214),
     ("chat_room", 196),
-    ("epidemic", 179),
+    ("epidemic", 180),
     ("guessing_game", 1_014),
     ("opinions", 271),
     ("town", 418),
