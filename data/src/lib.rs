@@ -12,6 +12,7 @@ mod digest;
 mod durable;
 mod encode;
 mod error;
+pub mod fuzz;
 mod import;
 mod interview;
 mod journal;
@@ -49,7 +50,7 @@ pub use interview::{InterviewRecord, Interviewing, interview_name};
 pub use journal::{
     AppendError, CHOICES_MAX, Call, Choice, Cut, DUPLICATE, Finish, JOURNAL_VERSION, Journal,
     JournalCompletion, JournalKey, JournalRecord, ModelNames, Opening, QUEUE_RECORDS_MAX,
-    RECORD_TEXT_BYTES_MAX, RecordedCalls, SEGMENT_BYTES_MAX, Tokens, find_call, fuzz,
+    RECORD_TEXT_BYTES_MAX, RecordedCalls, SEGMENT_BYTES_MAX, Tokens, find_call,
 };
 pub use layout::{
     AGENTS, CALLS, CHANGES, DataFile, PEOPLE, PROMPT_HASH, PROMPTS, ROUND_MAX, ROUNDS,
