@@ -3,9 +3,11 @@
 use crate::error::{Error, Result};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
@@ -67,12 +69,13 @@ pub(crate) struct TmpFile {
 }
 
 impl TmpFile {
-    /// A name in the folder `tmp` that nobody else uses: `tmp/` belongs to one process at a time,
-    /// or to several whose process numbers differ.
+    /// A name in the folder `tmp` that nobody else uses, be it on another host.
     pub(crate) fn new(tmp: &Path, name: &str) -> Self {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
+        static PROCESS: LazyLock<u64> =
+            LazyLock::new(|| RandomState::new().build_hasher().finish());
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        Self { path: tmp.join(format!("{name}.{}-{serial}", std::process::id())) }
+        Self { path: tmp.join(format!("{name}.{:016x}-{serial}", *PROCESS)) }
     }
 
     /// Its path.

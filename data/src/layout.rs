@@ -31,6 +31,7 @@ pub const PROMPT_HASH: &str = "prompt_hash";
 pub(crate) const COMMITS: &str = "commits";
 pub(crate) const JOURNAL: &str = "journal";
 pub(crate) const TMP: &str = "tmp";
+pub(crate) const HOSTS: &str = "hosts";
 pub(crate) const REPORT: &str = "report";
 pub(crate) const PARENT: &str = "parent";
 pub(crate) const INTERVIEWS: &str = "interviews";
@@ -42,7 +43,8 @@ pub(crate) const SCHEMA: &str = "schema.json";
 pub(crate) const LOCK: &str = ".lock";
 
 /// Folders that hold no table.
-pub(crate) const PRIVATE_FOLDERS: [&str; 6] = [COMMITS, JOURNAL, TMP, REPORT, PARENT, INTERVIEWS];
+pub(crate) const PRIVATE_FOLDERS: [&str; 7] =
+    [COMMITS, HOSTS, JOURNAL, TMP, REPORT, PARENT, INTERVIEWS];
 /// Files in the run directory itself.
 pub(crate) const TOP_FILES: [&str; 6] = [MANIFEST, CONFIG, VIEWS, README, SCHEMA, LOCK];
 
@@ -149,10 +151,6 @@ impl DataFile {
         if shard > SHARD_MAX {
             return Err(limit("the shard number", shard, SHARD_MAX));
         }
-        // There is one file of reductions a round, written by whoever commits the round.
-        if table == ROUNDS && shard > 0 {
-            return Err(limit("the shard number of `rounds`", shard, 0));
-        }
         Ok(Self { table: table.to_owned(), round, shard })
     }
 
@@ -165,7 +163,9 @@ impl DataFile {
         let Self { table, round, shard } = self;
         match table.as_str() {
             PEOPLE => format!("part-{shard:02}.parquet"),
-            ROUNDS => format!("part-{round:06}.parquet"),
+            // There is one file of reductions a round, by whoever commits it.
+            ROUNDS if *shard == 0 => format!("part-{round:06}.parquet"),
+            ROUNDS => format!("part-{round:06}.s{shard:02}.parquet"),
             _ => format!("round-{round:06}.s{shard:02}.parquet"),
         }
     }
@@ -176,7 +176,11 @@ impl DataFile {
         let stem = name.strip_suffix(".parquet")?;
         let (round, shard) = match table {
             PEOPLE => (0, stem.strip_prefix("part-")?.parse().ok()?),
-            ROUNDS => (stem.strip_prefix("part-")?.parse().ok()?, 0),
+            ROUNDS => {
+                let name = stem.strip_prefix("part-")?;
+                let (round, shard) = name.split_once(".s").unwrap_or((name, "0"));
+                (round.parse().ok()?, shard.parse().ok()?)
+            }
             _ => {
                 let (round, shard) = stem.strip_prefix("round-")?.split_once(".s")?;
                 (round.parse().ok()?, shard.parse().ok()?)
@@ -219,6 +223,7 @@ mod tests {
             ("agents", 57, 0, "agents/round-000057.s00.parquet"),
             ("agents", 999_999, 123, "agents/round-999999.s123.parquet"),
             ("rounds", 57, 0, "rounds/part-000057.parquet"),
+            ("rounds", 57, 12, "rounds/part-000057.s12.parquet"),
             ("people", 0, 3, "people/part-03.parquet"),
         ] {
             let file = DataFile::new(table, round, shard).unwrap();
@@ -238,6 +243,7 @@ mod tests {
             "agents/deep/round-000057.s00.parquet",
             "tmp/round-000057.s00.parquet",
             "rounds/part-1000000.parquet",
+            "rounds/part-000057.s00.parquet",
             "people/part-+1.parquet",
             "agents",
         ] {
@@ -263,7 +269,6 @@ mod tests {
     fn rounds_and_shards_have_limits() {
         assert!(DataFile::new("agents", ROUND_MAX + 1, 0).is_err());
         assert!(DataFile::new("agents", 1, SHARD_MAX + 1).is_err());
-        assert!(DataFile::new("rounds", 1, 1).is_err());
         assert!(DataFile::new("journal", 1, 0).is_err());
     }
 }

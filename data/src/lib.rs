@@ -19,12 +19,14 @@ mod json;
 mod layout;
 mod lock;
 mod manifest;
+mod out_folder;
 mod pick;
 mod prompts;
 mod read;
 mod round_writer;
 mod rules;
 mod run_read;
+mod run_share;
 mod run_write;
 mod schema;
 mod space;
@@ -65,6 +67,7 @@ pub use rules::{
     AGENT, ANSWERED, FAILED_PREFIX, GROUP, GROUP_BY, NOT_ASKED, ROUND, STATUS, WHOLE_POPULATION,
 };
 pub use run_read::{ListedRun, RunDir, RunState, Standing, list_runs};
+pub use run_share::{RoundPart, RoundWhole, hosts_folder};
 pub use run_write::{NewRun, RoundOutput, TABLES_MAX, WritableRun};
 pub use schema::{ColumnSchema, Kind, NAME_BYTES_MAX, Schemas, TableSchema};
 pub use space::free_bytes;

@@ -14,6 +14,7 @@ use crate::layout::{
 };
 use crate::lock::RunLock;
 use crate::manifest::{CommitSummary, Manifest, Origin, RunStatus};
+use crate::out_folder::{claim, prepare_out};
 use crate::prompts::{PromptLog, PromptStorage};
 use crate::rules::check_output;
 use crate::run_read::RunDir;
@@ -24,15 +25,13 @@ use crate::time::Utc;
 use crate::writer::{Stamp, Written, flush, write_unflushed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
 use std::num::NonZero;
-use std::path::{Component, Path, PathBuf};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Runs of one configuration that may start within one second.
-const SAME_SECOND_MAX: u32 = 99;
 /// Least time between two summaries of the commits in the manifest. The records are the truth, and
 /// a short round must not wait for the disk twice.
 const SUMMARY_INTERVAL: Duration = Duration::from_secs(1);
@@ -73,25 +72,41 @@ pub struct RoundOutput {
 
 /// Files of a round in their places, and the folders that this changed.
 #[derive(Debug, Default)]
-struct Placed {
-    files: Vec<FileRecord>,
-    folders: BTreeSet<PathBuf>,
+pub(crate) struct Placed {
+    pub(crate) files: Vec<FileRecord>,
+    pub(crate) folders: BTreeSet<PathBuf>,
+}
+
+/// What a round's files are made from.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    tables: Vec<Table>,
+    /// Files that were written while the round was played.
+    streamed: Vec<(TableSchema, Unplaced)>,
+}
+
+impl Prepared {
+    /// The schemas of all tables.
+    pub(crate) fn schemas(&self) -> Vec<TableSchema> {
+        let streamed = self.streamed.iter().map(|(schema, _)| schema.clone());
+        self.tables.iter().map(Table::schema).chain(streamed).collect()
+    }
 }
 
 /// A run directory, locked.
 #[derive(Debug)]
 pub struct WritableRun {
-    path: PathBuf,
-    manifest: Manifest,
-    schemas: Schemas,
+    pub(crate) path: PathBuf,
+    pub(crate) manifest: Manifest,
+    pub(crate) schemas: Schemas,
     /// Tables that have a file in some committed round.
-    present: BTreeSet<String>,
-    generation: u64,
-    attempt: AttemptId,
+    pub(crate) present: BTreeSet<String>,
+    pub(crate) generation: u64,
+    pub(crate) attempt: AttemptId,
     encoders: usize,
     /// When the manifest was replaced last.
     noted: Instant,
-    streamed: Streamed,
+    pub(crate) streamed: Streamed,
     _lock: RunLock,
 }
 
@@ -104,20 +119,23 @@ impl WritableRun {
         let config_sha256 = sha256_of_config(new.config_toml.as_bytes());
         let out = prepare_out(out)?;
         let (id, path) = claim(&out, new.id, &new.origin.scenario, &config_sha256)?;
-        Self::fill(path.clone(), id, new.config_toml, config_sha256, new.origin).inspect_err(|_| {
+        let lock = RunLock::take(&path);
+        let fill = |lock| Self::fill(path.clone(), id, new.config_toml, new.origin, lock);
+        lock.and_then(fill).inspect_err(|_| {
             // A directory without a manifest is not a run; the first error is the one to report.
             let _ = fs::remove_dir_all(&path);
         })
     }
 
-    fn fill(
+    /// Makes a folder a run directory: its configuration, its folders and its manifest.
+    pub(crate) fn fill(
         path: PathBuf,
         id: RunId,
         config_toml: String,
-        config_sha256: String,
         origin: Origin,
+        lock: RunLock,
     ) -> Result<Self> {
-        let lock = RunLock::take(&path)?;
+        let config_sha256 = sha256_of_config(config_toml.as_bytes());
         for folder in [COMMITS, JOURNAL, TMP] {
             ensure_folder(&path.join(folder))?;
         }
@@ -142,7 +160,7 @@ impl WritableRun {
         Ok(run)
     }
 
-    fn new(path: PathBuf, manifest: Manifest, lock: RunLock) -> Self {
+    pub(crate) fn new(path: PathBuf, manifest: Manifest, lock: RunLock) -> Self {
         Self {
             path,
             manifest,
@@ -170,14 +188,11 @@ impl WritableRun {
         let mut run = Self::new(dir.path().to_owned(), manifest, lock);
         run.schemas = dir.schemas()?;
         run.manifest.commits = CommitSummary::default();
-        for record in &records {
-            run.manifest.commits.add(record);
-            run.present.extend(tables_of(record));
-        }
+        records.iter().for_each(|record| run.remember(record));
         for folder in [COMMITS, JOURNAL, TMP] {
             ensure_folder(&run.path.join(folder))?;
         }
-        run.remove_leftovers(&records)?;
+        run.remove_leftovers(&records, None)?;
         run.set_status(RunStatus::Running)?;
         run.describe()?;
         Ok(run)
@@ -259,9 +274,9 @@ impl WritableRun {
         self.check(&output)?;
         fence(&self.path, output.round, &self.attempt)?;
         let stamp = self.stamp(output.round, output.state_hash.clone());
-        let tables: Vec<Table> = output.tables.into_iter().filter(|t| t.rows() > 0).collect();
-        self.promise(tables.iter().map(Table::schema))?;
-        let placed = self.write_files(tables, output.shard, &stamp)?;
+        let prepared = self.prepare(output.tables, output.shard, &stamp)?;
+        self.promise(prepared.schemas())?;
+        let placed = self.write_files(prepared, output.shard, &stamp)?;
         let record = CommitRecord {
             schema_version: SCHEMA_VERSION,
             round: output.round,
@@ -275,18 +290,28 @@ impl WritableRun {
             calls: output.calls,
         };
         record.create(&self.path, &placed.folders).inspect_err(|_| self.withdraw(&record))?;
-        self.manifest.commits.add(&record);
+        self.note(&record)?;
+        Ok(record)
+    }
+
+    /// Takes note of a round whose record exists.
+    pub(crate) fn note(&mut self, record: &CommitRecord) -> Result<()> {
+        let present = self.present.len();
+        self.remember(record);
         if self.noted.elapsed() >= SUMMARY_INTERVAL {
             self.set_status(self.manifest.status)?;
         }
-        let present = self.present.len();
-        self.present.extend(tables_of(&record));
         if self.present.len() > present {
             self.describe()?;
         }
         // Only now: until the record was durable, the journal was where the completions are.
-        self.streamed.committed(record.round)?;
-        Ok(record)
+        self.streamed.committed(record.round)
+    }
+
+    /// Counts a round in, in memory.
+    pub(crate) fn remember(&mut self, record: &CommitRecord) {
+        self.manifest.commits.add(record);
+        self.present.extend(tables_of(record));
     }
 
     /// Notes where the run stands; call it with the outcome before the run is dropped.
@@ -301,7 +326,7 @@ impl WritableRun {
     }
 
     /// Refuses a round that does not fit before a byte of it is written.
-    fn check(&self, output: &RoundOutput) -> Result<()> {
+    pub(crate) fn check(&self, output: &RoundOutput) -> Result<()> {
         check_round(output.round)?;
         let expected = self.next_round();
         if output.round != expected {
@@ -320,7 +345,7 @@ impl WritableRun {
     }
 
     /// Freezes the schema of tables that are new; on disk before any row of them is committed.
-    fn promise(&mut self, tables: impl IntoIterator<Item = TableSchema>) -> Result<()> {
+    pub(crate) fn promise(&mut self, tables: impl IntoIterator<Item = TableSchema>) -> Result<()> {
         let mut schemas = self.schemas.clone();
         let mut grown = false;
         for table in tables {
@@ -333,7 +358,7 @@ impl WritableRun {
         Ok(())
     }
 
-    fn stamp(&self, round: u32, state_hash: Option<String>) -> Stamp {
+    pub(crate) fn stamp(&self, round: u32, state_hash: Option<String>) -> Stamp {
         let origin = &self.manifest.origin;
         Stamp {
             run_id: self.manifest.run_id.clone(),
@@ -347,14 +372,28 @@ impl WritableRun {
         }
     }
 
+    /// Finishes the streamed files of the stamp's round, and leaves out tables without rows.
+    pub(crate) fn prepare(
+        &self,
+        tables: Vec<Table>,
+        shard: u32,
+        stamp: &Stamp,
+    ) -> Result<Prepared> {
+        let streamed = self.streamed.write(&self.path, shard, stamp)?;
+        let tables = tables.into_iter().filter(|table| table.rows() > 0).collect();
+        Ok(Prepared { tables, streamed })
+    }
+
     /// Writes all files to `tmp/`, makes them durable and moves them into place.
-    fn write_files(&mut self, tables: Vec<Table>, shard: u32, stamp: &Stamp) -> Result<Placed> {
+    pub(crate) fn write_files(
+        &self,
+        prepared: Prepared,
+        shard: u32,
+        stamp: &Stamp,
+    ) -> Result<Placed> {
         let tmp = self.path.join(TMP);
-        let mut files: Vec<Unplaced> = Vec::with_capacity(tables.len() + 2);
-        for (schema, file) in self.streamed.write(&self.path, shard, stamp)? {
-            self.promise([schema])?;
-            files.push(file);
-        }
+        let Prepared { tables, streamed } = prepared;
+        let mut files: Vec<Unplaced> = streamed.into_iter().map(|(_, file)| file).collect();
         for table in tables {
             let path = DataFile::new(table.name(), stamp.round, shard)?.path();
             let unfinished = TmpFile::new(&tmp, &path.replace('/', "-"));
@@ -391,26 +430,34 @@ impl WritableRun {
         }
     }
 
-    /// Removes what a dead process left: everything in `tmp/`, and data files of this crate's
-    /// naming that no commit record lists. Files of other names are the user's and stay.
-    fn remove_leftovers(&self, records: &[CommitRecord]) -> Result<()> {
-        for path in list(&self.path.join(TMP))? {
+    /// Removes what dead processes left: everything in `tmp/`, and data files of this crate's naming that no commit
+    /// record lists. Files of other names are the user's and stay, and so does what `playing` shards write now.
+    pub(crate) fn remove_leftovers(
+        &self,
+        records: &[CommitRecord],
+        playing: Option<&Range<u32>>,
+    ) -> Result<()> {
+        for path in list(&self.path.join(TMP))?.into_iter().filter(|_| playing.is_none()) {
             let removed =
                 if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.map_err(|error| Error::io("remove", &path, error))?;
         }
         let listed: BTreeSet<&str> =
             records.iter().flat_map(|record| &record.files).map(|file| &*file.path).collect();
+        let committed = records.last().map(|record| record.round);
         for (relative, path) in data_files(&self.path)? {
-            let ours = DataFile::parse(&relative).is_some();
-            if ours && !listed.contains(relative.as_str()) {
+            let Some(file) = DataFile::parse(&relative) else { continue };
+            let awaited = playing.is_some_and(|shards| {
+                shards.contains(&file.shard) && committed.is_none_or(|round| file.round > round)
+            });
+            if !awaited && !listed.contains(relative.as_str()) {
                 fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))?;
             }
         }
         Ok(())
     }
 
-    fn describe(&self) -> Result<()> {
+    pub(crate) fn describe(&self) -> Result<()> {
         describe(&self.path, &self.manifest, &self.schemas, &self.present)
     }
 }
@@ -445,52 +492,4 @@ pub(crate) fn data_files(run: &Path) -> Result<Vec<(String, PathBuf)>> {
         }
     }
     Ok(files)
-}
-
-/// Creates the output folder and refuses one that readers would misunderstand.
-fn prepare_out(out: &Path) -> Result<PathBuf> {
-    let problem = |problem: String| Error::OutFolder { path: out.to_owned(), problem };
-    fs::create_dir_all(out).map_err(|error| Error::io("create", out, error))?;
-    let absolute = out.canonicalize().map_err(|error| Error::io("open", out, error))?;
-    let misleading = absolute.components().find(|part| match part {
-        Component::Normal(name) => name.to_string_lossy().contains('='),
-        _ => false,
-    });
-    match misleading {
-        None => Ok(absolute),
-        Some(part) => Err(problem(format!(
-            "readers of tables take the folder `{}` for a column because of its `=`",
-            part.as_os_str().display()
-        ))),
-    }
-}
-
-/// Creates the directory, which nobody else can have then.
-fn claim(
-    out: &Path,
-    id: Option<RunId>,
-    scenario: &str,
-    config_sha256: &str,
-) -> Result<(RunId, PathBuf)> {
-    if let Some(id) = id {
-        let path = out.join(id.as_str());
-        return create_dir(&path).map(|()| (id, path));
-    }
-    let first = RunId::generate(Utc::now(), scenario, config_sha256)?;
-    let mut id = first.clone();
-    for number in 2..=SAME_SECOND_MAX {
-        let path = out.join(id.as_str());
-        match create_dir(&path) {
-            Err(Error::RunExists { .. }) => id = first.numbered(number)?,
-            created => return created.map(|()| (id, path)),
-        }
-    }
-    Err(Error::RunExists { path: out.join(id.as_str()) })
-}
-
-fn create_dir(path: &Path) -> Result<()> {
-    fs::create_dir(path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Error::RunExists { path: path.to_owned() },
-        _ => Error::io("create", path, error),
-    })
 }

@@ -10,6 +10,7 @@ use crate::schema::TableSchema;
 use crate::table::Table;
 use crate::writer::{Stamp, Written};
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub(crate) struct Streamed {
     pub(crate) journal: Option<(Arc<Journal>, Vec<ModelNames>)>,
     /// The prompts.
     pub(crate) prompts: Option<Arc<PromptLog>>,
+    /// The agents whose completions are this writer's; all of them where it is the only one.
+    pub(crate) agents: Option<Range<u64>>,
 }
 
 impl Streamed {
@@ -54,7 +57,8 @@ impl Streamed {
         let mut files = Vec::new();
         if let Some((journal, models)) = &self.journal {
             let unfinished = TmpFile::new(&run.join(TMP), &format!("{CALLS}-{:06}", stamp.round));
-            let written = write_calls(journal, models, unfinished.path(), stamp)?;
+            let written =
+                write_calls(journal, models, self.agents.as_ref(), unfinished.path(), stamp)?;
             files
                 .extend(written.map(|(schema, file, written)| (unfinished, schema, file, written)));
         }

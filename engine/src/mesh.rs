@@ -49,6 +49,24 @@ pub trait Transport: Send + Sync {
     }
 }
 
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    fn rank(&self) -> usize {
+        (**self).rank()
+    }
+
+    fn size(&self) -> usize {
+        (**self).size()
+    }
+
+    fn allgather(&self, mine: Vec<u8>) -> Result<Vec<Vec<u8>>, MeshError> {
+        (**self).allgather(mine)
+    }
+
+    fn exchange(&self, parcels: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, MeshError> {
+        (**self).exchange(parcels)
+    }
+}
+
 /// The worlds of a run, seen from one of them.
 #[derive(Resource)]
 pub struct Mesh {

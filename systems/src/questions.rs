@@ -223,7 +223,7 @@ fn exchange<A: Answer>(
     let asked: Vec<u64> = batch.asks.iter().map(|ask| ask.agent).collect();
     let done = handle.responder.exchange(batch).map_err(QuestionError::from)?;
     calls.totals.add(&done.totals);
-    if let Some(stop) = done.stop {
+    if let Some(stop) = stop_of_any(&mesh, done.stop)? {
         halt.0 = Some(stop);
         return Err(QuestionError::Stopped(stop).into());
     }
@@ -298,6 +298,17 @@ impl<A: Answer> Questions<A> {
             _ => Reply::Failed(Cause::Invalid),
         }
     }
+}
+
+/// Why any world of the run stops, so that all of them do, and for one reason.
+fn stop_of_any(
+    mesh: &Mesh,
+    mine: Option<bridge::Stop>,
+) -> Result<Option<bridge::Stop>, QuestionError> {
+    let all = [bridge::Stop::Budget, bridge::Stop::Failed, bridge::Stop::Cancelled];
+    let place = mine.and_then(|mine| all.iter().position(|stop| *stop == mine));
+    let places = mesh.gather(place.map(|place| place as u8))?;
+    Ok(places.into_iter().flatten().find_map(|place| all.get(usize::from(place)).copied()))
 }
 
 /// How many agents of lower ranges ask each question, so that seeds do not depend on where ranges are cut.

@@ -11,6 +11,7 @@ mod fork;
 mod interrupt;
 mod interview;
 mod list;
+mod node;
 pub(crate) mod output;
 mod plan;
 mod play_arguments;
@@ -58,6 +59,7 @@ fn dispatch(command: Command, scenarios: &[Scenario], results: &Results) -> Resu
         Command::Plan(arguments) => plan::run(&arguments, scenarios, results),
         Command::Resume(arguments) => resume::run(&arguments, scenarios, results),
         Command::Replay(arguments) => replay::run(&arguments, scenarios, results),
+        Command::Node(arguments) => node::run(&arguments, scenarios, results),
         Command::Fork(arguments) => fork::run(&arguments, scenarios, results),
         Command::Interview(arguments) => interview::run(&arguments, scenarios, results),
         Command::List(arguments) => list::run(&arguments, results),

@@ -7,6 +7,7 @@ mod asked;
 mod columns;
 mod events;
 mod fork;
+mod hosts;
 mod interview;
 mod kept;
 mod origin;
@@ -35,6 +36,7 @@ pub use crate::population::RunPeople;
 
 pub use again::{replay, resume};
 pub use fork::fork;
+pub use hosts::play_on_hosts;
 pub use interview::{INTERVIEWED_MAX, Interview, Interviewed, interview};
 pub use rounds::play;
 pub use store::JournalStore;
@@ -212,6 +214,15 @@ pub enum PlayError {
     Diverged {
         /// The round.
         round: u32,
+    },
+    /// The other hosts of the run, or what joins them.
+    #[error(transparent)]
+    Shard(#[from] throng_shard::ShardError),
+    /// A run that one process plays.
+    #[error("{} is played by one process: go on with `throng resume`", .directory.display())]
+    NotOfHosts {
+        /// The run's directory.
+        directory: PathBuf,
     },
     /// A fork whose shared rounds were not copied to the end.
     #[error(

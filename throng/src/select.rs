@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use throng_data::Column;
 use throng_engine::stream::{Purpose, Streams};
-use throng_engine::{AgentId, Permutation};
+use throng_engine::{AgentId, AgentRange, Permutation};
 
 /// Ranges of numbers that a selection may list.
 pub(crate) const RANGES_MAX: usize = 1_000;
@@ -48,6 +48,12 @@ pub struct SelectError {
 impl SelectError {
     fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { message: message.into(), hint: hint.into() }
+    }
+
+    /// Nobody is selected.
+    pub(crate) fn nobody() -> Self {
+        let hint = "nobody has this value; the table `people` shows who has which";
+        Self::new("the selection is empty", hint)
     }
 }
 
@@ -139,12 +145,30 @@ impl Selector {
     pub fn agents<'a>(
         &self,
         agents: u64,
+        draw: (u64, u32),
+        column: impl FnOnce(&str) -> Option<&'a Column>,
+    ) -> Result<Vec<u32>, SelectError> {
+        let selected = self.agents_within(agents, AgentRange::all(agents), draw, column)?;
+        if selected.is_empty() {
+            return Err(SelectError::nobody());
+        }
+        Ok(selected)
+    }
+
+    /// As [`Self::agents`], those of a range only, perhaps none; the columns have its rows alone.
+    ///
+    /// # Errors
+    /// When there are no such agents in the population, or no such attribute.
+    pub fn agents_within<'a>(
+        &self,
+        agents: u64,
+        range: AgentRange,
         (seed, draw): (u64, u32),
         column: impl FnOnce(&str) -> Option<&'a Column>,
     ) -> Result<Vec<u32>, SelectError> {
         self.check(agents)?;
-        let everyone = 0..agents as u32;
-        let selected: Vec<u32> = match self {
+        let everyone = range.start as u32..range.end as u32;
+        Ok(match self {
             Self::All => everyone.collect(),
             Self::Ranges(ranges) => {
                 let inside = |agent: u64| ranges.iter().any(|(a, b)| (*a..=*b).contains(&agent));
@@ -160,14 +184,10 @@ impl Selector {
                     let message = format!("agents have no attribute `{name}`");
                     SelectError::new(message, "the columns of the table `people` are attributes")
                 })?;
-                everyone.filter(|agent| has(found, *agent as usize, value)).collect()
+                let row = |agent: u32| (u64::from(agent) - range.start) as usize;
+                everyone.filter(|agent| has(found, row(*agent), value)).collect()
             }
-        };
-        if selected.is_empty() {
-            let hint = "nobody has this value; the table `people` shows who has which";
-            return Err(SelectError::new("the selection is empty", hint));
-        }
-        Ok(selected)
+        })
     }
 }
 
@@ -234,6 +254,27 @@ mod tests {
         assert_eq!(of("education=none").unwrap(), [0, 2]);
         assert_eq!(of("sample:2").unwrap().len(), 2);
         assert_eq!(of("sample:4").unwrap(), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn parts_of_a_population_select_what_the_whole_does() {
+        let names = vec!["none".to_owned(), "Ph.D.".to_owned()];
+        let column = |range: AgentRange| {
+            let codes = (range.start..range.end).map(|agent| (agent % 3 == 0).into()).collect();
+            Column::new("education", "A degree.", Values::Category { codes, names: names.clone() })
+        };
+        for text in ["all", "3, 5-8", "sample:4", "education = none", "7"] {
+            let selector: Selector = text.parse().unwrap();
+            let whole = column(AgentRange::all(10));
+            let expected = selector.agents(10, (1, 0), |_| Some(&whole)).unwrap();
+            let mut joined = Vec::new();
+            for range in [AgentRange { start: 0, end: 4 }, AgentRange { start: 4, end: 10 }] {
+                let part = column(range);
+                let of_part = selector.agents_within(10, range, (1, 0), |_| Some(&part));
+                joined.extend(of_part.unwrap());
+            }
+            assert_eq!(joined, expected, "{text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::report::{Outcome, Report, line};
 use crate::shell::{cargo, run};
 use crate::{msrv, tools};
 use anyhow::{Result, bail};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 type Check = fn() -> Result<Outcome>;
 
@@ -77,21 +77,19 @@ fn deny() -> Result<Outcome> {
 
 /// Advisories by the database that this machine has; nothing is fetched, so none means not run.
 fn advisories() -> Result<Outcome> {
-    if !advisory_databases().is_some_and(|folder| folder.is_dir()) {
+    if !advisory_databases().is_some_and(|folder| has_folders(&folder)) {
         let reason = "this machine has no advisory database (`cargo deny fetch db` brings one)";
         line("the advisories named in deny.toml are part of `deny`");
         return Ok(Outcome::NotRun(reason.to_owned()));
     }
     tools::ensure_deny()?;
-    run(cargo().args([
-        "deny",
-        "--locked",
-        "--workspace",
-        "check",
-        "--disable-fetch",
-        "advisories",
-    ]))?;
+    run(cargo().args(["deny", "--offline", "--locked", "--workspace", "check", "advisories"]))?;
     Ok(Outcome::Passed)
+}
+
+/// A fetch that failed leaves a lock behind, and no database.
+fn has_folders(folder: &Path) -> bool {
+    folder.read_dir().into_iter().flatten().flatten().any(|entry| entry.path().is_dir())
 }
 
 /// Where cargo-deny keeps what it fetched.

@@ -34,7 +34,7 @@ pub(crate) fn end_to_end(arguments: &[String]) -> Report {
     report
 }
 
-/// Kills runs of the real binary at seeded points and sees that each ends as if it had not died.
+/// Kills runs of the real binary, and hosts of runs, at seeded points and sees that each ends as if nothing had died.
 ///
 /// # Errors
 /// When an argument is not known.
@@ -53,7 +53,7 @@ pub(crate) fn crash(arguments: &[String]) -> Result<Report> {
     report.part("deaths", || {
         let mut command = cargo();
         command.args(["test", "--locked", "--package", "throng", "--test", "e2e", "--"]);
-        command.args(["crash::whenever", "--nocapture"]);
+        command.args(["crash::whenever", "chaos::whenever", "--nocapture"]);
         command.env("THRONG_CRASH_POINTS", points).env("THRONG_CRASH_SEED", seed);
         run(&mut command)?;
         Ok(Outcome::Passed)

@@ -15,6 +15,7 @@ use crate::text::Text;
 use crate::writer::{Stamp, Written};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
 /// The status of a completion that was paid although the same question had been answered.
@@ -34,7 +35,7 @@ pub struct ModelNames {
 }
 
 /// Writes the completions of the stamp's round to a new file at `path`, in agent order and not yet
-/// durable; `None` where there are none. The journal takes no more records of that round.
+/// durable; `None` where there are none. Only completions of `agents` count, where some are given. The journal takes no more records of that round.
 ///
 /// # Errors
 /// [`Error::Corrupt`] where the journal has changed on disk, [`Error::Table`] where a completion is
@@ -42,6 +43,7 @@ pub struct ModelNames {
 pub(crate) fn write_calls(
     journal: &Journal,
     models: &[ModelNames],
+    agents: Option<&Range<u64>>,
     path: &Path,
     stamp: &Stamp,
 ) -> Result<Option<(TableSchema, File, Written)>> {
@@ -53,7 +55,8 @@ pub(crate) fn write_calls(
         let places = lock(&journal.index).after(stamp.round, last, CHUNK_ROWS);
         let Some(&end) = places.last() else { break };
         let mut rows = Rows::default();
-        for place in &places {
+        let own = |place: &&Place| agents.is_none_or(|agents| agents.contains(&place.agent));
+        for place in places.iter().filter(own) {
             let segment = lock(&journal.index).segment(place.segment);
             let segment = segment.expect("places go before their segments do");
             let found = journal.read(place, &segment)?;
@@ -61,6 +64,9 @@ pub(crate) fn write_calls(
             rows.push(models, place, found, duplicate)?;
         }
         last = Some(end);
+        if rows.agent.is_empty() {
+            continue;
+        }
         let table = rows.table()?;
         let (_, stream) = match &mut stream {
             Some(open) => open,

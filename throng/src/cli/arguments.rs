@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    check, completions, diff, doctor, fork, interview, list, plan, population, replay, report,
-    resume, run, scenarios, schema, serve_mock, status, story, verify,
+    check, completions, diff, doctor, fork, interview, list, node, plan, population, replay,
+    report, resume, run, scenarios, schema, serve_mock, status, story, verify,
 };
 
 const EXAMPLES: &str = "\
@@ -48,6 +48,8 @@ pub(super) enum Command {
     Resume(resume::ResumeArguments),
     /// Play a run again from its records, without any network, and compare it bit for bit
     Replay(replay::ReplayArguments),
+    /// Play one host's share of a run that several hosts play; may be started again blindly
+    Node(node::NodeArguments),
     /// Play on from a round of a run with something changed; what stays the same is not asked again
     Fork(fork::ForkArguments),
     /// Ask agents something after a round that was played, without disturbing the run

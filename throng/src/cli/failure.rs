@@ -7,6 +7,7 @@ use throng_data::Fault;
 use throng_llm_bridge::StartError;
 use throng_llm_bridge::service::ServiceError;
 use throng_population::generate::Stop;
+use throng_shard::ShardError;
 use throng_systems::TemplateError;
 use throng_systems::engine::EngineError;
 
@@ -48,6 +49,12 @@ pub(crate) enum Failure {
     /// A model's server cannot be called.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// The other hosts of a run, or what joins them.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    /// A run that is played in another way.
+    #[error(transparent)]
+    NotOfHosts(PlayError),
     /// A committed round does not come out the same.
     #[error(transparent)]
     Diverged(PlayError),
@@ -95,6 +102,8 @@ impl From<PlayError> for Failure {
             PlayError::WorldLost => Self::WorldLost,
             PlayError::Bridge(error) => Self::Bridge(error),
             PlayError::Service(error) => Self::Service(error),
+            PlayError::Shard(error) => Self::Shard(error),
+            PlayError::NotOfHosts { .. } => Self::NotOfHosts(error),
             PlayError::Selection { .. } | PlayError::Interviewee(_) => {
                 Self::Arguments(error.to_string())
             }
@@ -156,8 +165,10 @@ impl Failure {
             | Self::Arguments(_)
             | Self::Engine(EngineError::Settings(_))
             | Self::Bridge(StartError::Config(_))
+            | Self::NotOfHosts(_)
             | Self::Service(ServiceError::Config(_)) => Exit::Usage,
             Self::Unreachable(_) => Exit::Unreachable,
+            Self::Shard(error) if error.is_of_settings() => Exit::Usage,
             Self::Population(throng_population::Error::Stopped { stop, .. }) => match stop {
                 Stop::Budget => Exit::OutOfBudget,
                 Stop::Interrupted => Exit::Interrupted,

@@ -40,6 +40,12 @@ pub(super) fn run(
     results: &Results,
 ) -> Result<Exit, Failure> {
     let run = arguments.run.open()?;
+    if run.is_of_hosts() {
+        return Err(Failure::Arguments(format!(
+            "{} is played by hosts: go on with `throng node` and the arguments that it began with; one host is enough",
+            run.path().display()
+        )));
+    }
     let standing = run.standing()?;
     if standing.state == RunState::Ended(RunStatus::Done) {
         let rounds = rounds_committed(&standing);

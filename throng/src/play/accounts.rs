@@ -1,5 +1,6 @@
 //! The accounts of a round as columns of `rounds` and, where a round has several exchanges, as a table of them.
 
+use serde::{Deserialize, Serialize};
 use throng_data::{Column, Table, Values};
 use throng_systems::Accounting;
 use throng_systems::engine::EVERYONE;
@@ -15,7 +16,7 @@ const COUNTED: &str = "n";
 const LEADING: usize = 2;
 
 /// What became of the questions of a round, over all worlds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RoundAccounts {
     /// What came of the round for each agent; nobody where the scenario asks nothing.
     pub(super) whole: Accounting,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use throng_data::{CommitRecord, RoundWriter, RunDir, WritableRun};
+use throng_data::{CommitRecord, Opening, RoundWriter, RunDir, WritableRun};
 use throng_llm_bridge::distribution::Drawing;
 use throng_llm_bridge::exchange::{Batch, ExchangeError, Exchanged};
 use throng_llm_bridge::recorded::Recorded;
@@ -15,17 +15,27 @@ use super::asked::Asked;
 use super::fork;
 use super::past::Past;
 use super::rounds::{self, Outcome};
-use super::way::{self, Journaled};
+use super::way::{self, Entrance, Journaled};
 use super::worlds::Worlds;
 use super::{Plan, PlayError, RunEnd, StopFlag, Watch};
 
 /// Asks the bridge, except of rounds that are committed, which it plays from their records, and of those that a
 /// fork without a change repeats.
-struct Resumed {
+pub(super) struct Resumed {
     committed: u32,
     past: Recorded,
     repeated: Recorded,
     asked: Asked,
+}
+
+impl Resumed {
+    /// Plays rounds up to `committed` from their records in `run`.
+    pub(super) fn new(committed: u32, run: RunDir, asked: Asked) -> Self {
+        let past = Recorded::new(asked.config().clone(), Arc::new(Past::new(run)));
+        let kept = Arc::clone(&asked.journaled);
+        let repeated = Recorded::new(asked.config().clone(), kept);
+        Self { committed, past, repeated, asked }
+    }
 }
 
 impl Responder for Resumed {
@@ -60,21 +70,18 @@ pub fn resume(
     let begun = Instant::now();
     let commits = directory.commits()?;
     let committed = commits.last().map_or(0, |record| record.round);
-    let past = Past::new(RunDir::open(directory.path())?);
     let shared = fork::shared(&directory.manifest()?, committed)?;
     let store = Arc::new(Journaled::of_fork(directory)?);
     let spent = way::spent(&commits, shared);
     let wrap = |asked: Asked| -> Arc<dyn Responder> {
-        let past = Recorded::new(asked.config().clone(), Arc::new(past));
-        let kept = Arc::clone(&asked.journaled);
-        let repeated = Recorded::new(asked.config().clone(), kept);
-        Arc::new(Resumed { committed, past, repeated, asked })
+        Arc::new(Resumed::new(committed, directory.clone(), asked))
     };
-    let way = way::open(&plan, (Arc::clone(&store), spent), &stop, watch, wrap)?;
+    let entrance = Entrance::alone(&plan, &stop);
+    let way = entrance.open((Arc::clone(&store), spent), watch, wrap)?;
     let mut worlds = Worlds::new(&plan, way.as_ref().map(|way| &way.handle))?;
     let people = worlds.people()?;
     let mut run = WritableRun::open(directory.path())?;
-    store.open(&plan, &mut run, watch)?;
+    store.open(&plan, &mut run, Opening::Alone, watch)?;
     if commits.is_empty() {
         run.commit(rounds::before_first_round(&plan, people))?;
     }

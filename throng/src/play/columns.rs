@@ -1,37 +1,44 @@
 //! From the engine's tables to the tables of the run directory; values move, they are not copied.
 
 use throng_data::{Column, Table, Text, Values};
-use throng_systems::engine::record;
+use throng_systems::engine::{AgentRange, record};
 
 use super::PlayError;
+use super::events::EVENTS;
 use super::worlds::Played;
 
-/// The tables of a round: a row for each agent, a row for each group, what else the scenario keeps, and a row for
-/// each exchange where rounds have several.
+/// The tables of a round for the agents of `range`: a row for each of them and what else the scenario keeps; where
+/// `leads`, also a row for each group, and for each exchange where rounds have several.
 pub(super) fn round_tables(
     round: u32,
     agents: u64,
+    (range, leads): (AgentRange, bool),
     played: Played,
 ) -> Result<Vec<Table>, PlayError> {
-    let rows = agents as usize;
-    let mut columns = vec![agent_column(rows), round_column(round, rows)];
+    let mut columns = vec![agent_column(range), round_column(round, range.len())];
     columns.extend(played.agents.columns.into_iter().map(column));
-    let groups = played.summary.rows();
-    let mut reductions = vec![round_column(round, groups)];
-    reductions.extend(played.summary.columns.into_iter().map(column));
-    let mut tables = vec![Table::new("agents", columns)?, Table::new("rounds", reductions)?];
-    tables.extend(played.events);
+    let mut tables = vec![Table::new("agents", columns)?];
+    if leads {
+        let mut reductions = vec![round_column(round, played.summary.rows())];
+        reductions.extend(played.summary.columns.into_iter().map(column));
+        tables.push(Table::new("rounds", reductions)?);
+    }
+    // Whom an intervention is about is told by the process of each agent, and what it is by one.
+    tables.extend(played.events.into_iter().filter(|table| leads || table.name() != EVENTS));
     for (name, kept) in played.tables {
         tables.push(Table::new(name, kept.columns.into_iter().map(column).collect())?);
     }
-    tables.extend(played.accounts.table(round, agents)?);
+    if leads {
+        tables.extend(played.accounts.table(round, agents)?);
+    }
     Ok(tables)
 }
 
-/// The numbers of all agents, in order.
-pub(super) fn agent_column(rows: usize) -> Column {
+/// The numbers of agents, in order.
+pub(super) fn agent_column(range: AgentRange) -> Column {
     let doc = "Number of the agent, dense from 0.";
-    Column::new("agent", doc, Values::I64Sequence { first: 0, rows })
+    let (first, rows) = (range.start as i64, range.len());
+    Column::new("agent", doc, Values::I64Sequence { first, rows })
 }
 
 pub(super) fn round_column(round: u32, rows: usize) -> Column {

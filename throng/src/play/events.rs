@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use throng_data::{CHANGES, Column, Table, Text, Values};
-use throng_systems::engine::{AgentId, Simulation};
+use throng_systems::engine::{AgentId, AgentRange, Mesh, Simulation};
 use throng_systems::{Announcement, Background, Cast, ModelRef, Prepared};
 
 use super::PlayError;
 use super::columns::round_column;
 use crate::config::Change;
+use crate::select::SelectError;
 
 /// The table of interventions by round.
-const EVENTS: &str = "events";
+pub(super) const EVENTS: &str = "events";
 /// The attributes of agents that interventions change.
 const MODEL: &str = "model";
 const BACKGROUND: &str = "background_name";
@@ -20,8 +21,21 @@ const BACKGROUND: &str = "background_name";
 #[derive(Debug)]
 struct Planned {
     change: Change,
-    /// Whose model or background changes, ascending; empty where neither does.
+    /// Whose model or background changes among the agents of this process, ascending; empty where neither does.
     agents: Arc<Vec<u32>>,
+    /// How many they are in the whole population.
+    total: u64,
+}
+
+/// The agents of this process, and how it hears of the others.
+pub(super) struct Present<'a> {
+    /// The table of people, of the range alone.
+    pub(super) people: &'a Table,
+    pub(super) range: AgentRange,
+    /// Agents of the whole population.
+    pub(super) agents: u64,
+    /// Joins the processes of the run.
+    pub(super) desk: &'a Mesh,
 }
 
 /// All interventions of a run, in the order in which they happen.
@@ -46,44 +60,63 @@ pub(super) struct Effect {
 }
 
 impl Interventions {
-    /// Finds the agents of each intervention among `people`, in a run with this seed.
+    /// Finds the agents of each intervention, in a run with this seed.
     ///
     /// # Errors
-    /// When one of them is about nobody.
+    /// When one of them is about nobody in any process, or when another process has ended.
     pub(super) fn new(
         changes: &[Change],
         cast: &Cast,
-        people: &Table,
+        present: &Present<'_>,
         seed: u64,
     ) -> Result<Self, PlayError> {
         let models: Vec<String> = cast.models.iter().map(|(name, _)| name.clone()).collect();
         let backgrounds = cast.backgrounds.iter().map(|(name, _, _)| name.clone()).collect();
-        let agents = people.rows() as u64;
-        let mut all = Self { planned: Vec::new(), models, backgrounds, agents, announced: false };
-        let moves = changes.iter().any(Change::moves);
-        let mut now = Now::of(people, moves);
+        let Present { people, range, agents, desk } = present;
+        let mut all =
+            Self { planned: Vec::new(), models, backgrounds, agents: *agents, announced: false };
+        let mut now = Now::of(people, range.start, changes.iter().any(Change::moves));
         for (draw, change) in (0..).zip(changes) {
-            let agents = if change.moves() {
-                let found = change.agents.agents(agents, (seed, draw), |name| now.column(name));
-                found.map_err(|error| PlayError::Selection {
-                    round: change.round,
-                    selector: change.agents.to_string(),
-                    reason: error.to_string(),
-                })?
+            let found = if change.moves() {
+                let draw = (seed, draw);
+                let found =
+                    change.agents.agents_within(*agents, *range, draw, |name| now.column(name));
+                found.map_err(|error| refused(change, &error))?
             } else {
                 Vec::new()
             };
-            now.apply(change, &agents, &all);
-            all.planned.push(Planned { change: change.clone(), agents: Arc::new(agents) });
+            now.apply(change, &found, &all);
+            all.planned.push(Planned { change: change.clone(), agents: Arc::new(found), total: 0 });
         }
+        all.count(desk)?;
         Ok(all)
+    }
+
+    /// Counts the agents of each intervention in all processes.
+    fn count(&mut self, desk: &Mesh) -> Result<(), PlayError> {
+        if self.planned.is_empty() {
+            return Ok(());
+        }
+        let own: Vec<u64> =
+            self.planned.iter().map(|planned| planned.agents.len() as u64).collect();
+        let lost = |_| PlayError::WorldLost;
+        for part in desk.gather(own).map_err(lost)? {
+            for (planned, more) in self.planned.iter_mut().zip(part) {
+                planned.total += more;
+            }
+        }
+        let empty = |planned: &&Planned| planned.change.moves() && planned.total == 0;
+        match self.planned.iter().find(empty) {
+            Some(planned) => Err(refused(&planned.change, &SelectError::nobody())),
+            None => Ok(()),
+        }
     }
 
     /// What happens at the beginning of a round; nothing in most of them.
     pub(super) fn effect(&mut self, round: u32) -> Option<Effect> {
         let of_round = || self.planned.iter().filter(|planned| planned.change.round == round);
         let mut effect = Effect::default();
-        for Planned { change, agents } in of_round() {
+        for Planned { change, agents, .. } in of_round() {
             if let Some((prepared, _)) = &change.settings {
                 effect.settings = Some(Arc::clone(prepared));
             }
@@ -99,12 +132,13 @@ impl Interventions {
         happens.then_some(effect)
     }
 
-    /// The tables with what happened at the beginning of a round; none where nothing did.
+    /// The tables with what happened at the beginning of a round, to the agents of this process where they are
+    /// agents' own; none where nothing did.
     pub(super) fn tables(&self, round: u32) -> Result<Vec<Table>, PlayError> {
         let mut events = Events::default();
         let mut moved: Vec<(u32, &str, &str)> = Vec::new();
         for planned in self.planned.iter().filter(|planned| planned.change.round == round) {
-            let Planned { change, agents } = planned;
+            let Planned { change, agents, total } = planned;
             if let Some(text) = &change.announcement {
                 events.push("announcement", "", text, self.agents);
             }
@@ -115,7 +149,7 @@ impl Interventions {
             let background =
                 change.background.map(|place| (BACKGROUND, &self.backgrounds[place.0 as usize]));
             for (what, name) in model.into_iter().chain(background) {
-                events.push(what, &change.agents.to_string(), name, agents.len() as u64);
+                events.push(what, &change.agents.to_string(), name, *total);
                 moved.extend(agents.iter().map(|agent| (*agent, what, name.as_str())));
             }
         }
@@ -123,6 +157,14 @@ impl Interventions {
         moved.sort_by_key(|(agent, _, _)| *agent);
         let changes = (!moved.is_empty()).then(|| changes_table(round, &moved)).transpose()?;
         Ok(events.table(round)?.into_iter().chain(changes).collect())
+    }
+}
+
+fn refused(change: &Change, error: &SelectError) -> PlayError {
+    PlayError::Selection {
+        round: change.round,
+        selector: change.agents.to_string(),
+        reason: error.to_string(),
     }
 }
 
@@ -160,13 +202,15 @@ impl Effect {
 /// Models and backgrounds as they are when an intervention happens, beside the attributes that do not change.
 struct Now<'a> {
     people: &'a Table,
+    /// The agent of the first row.
+    first: u64,
     changed: Vec<Column>,
 }
 
 impl<'a> Now<'a> {
-    fn of(people: &'a Table, moves: bool) -> Self {
+    fn of(people: &'a Table, first: u64, moves: bool) -> Self {
         let columns = [MODEL, BACKGROUND].into_iter().filter_map(|name| people.column(name));
-        Self { people, changed: columns.filter(|_| moves).cloned().collect() }
+        Self { people, first, changed: columns.filter(|_| moves).cloned().collect() }
     }
 
     fn column(&self, name: &str) -> Option<&Column> {
@@ -183,7 +227,8 @@ impl<'a> Now<'a> {
             let column =
                 column.expect("people have models, and whoever has a background has a name for it");
             for agent in agents {
-                let room = column.set_category(*agent as usize, value);
+                let row = (u64::from(*agent) - self.first) as usize;
+                let room = column.set_category(row, value);
                 debug_assert!(room, "models and backgrounds are fewer than categories");
             }
         }

@@ -78,7 +78,10 @@ pub fn interview(
     let store: Arc<dyn CompletionStore> = Arc::new(JournalStore::of(held.journal()));
     knock(&asked.config, &mut |text| watch.notice(text))?;
     let bridge = Arc::new(Bridge::start(asked.config.clone(), store)?);
-    let sentry = Sentry::post(Arc::clone(&bridge), stop.clone());
+    let sentry = Sentry::post(Arc::clone(&bridge), {
+        let stop = stop.clone();
+        move || stop.is_set()
+    });
     let digests: Vec<String> =
         batch.asks.iter().map(|ask| batch.prompts.digest(ask.prompt).to_string()).collect();
     let done = bridge.exchange(batch).map_err(|error| PlayError::Interview(error.to_string()))?;

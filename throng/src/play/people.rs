@@ -1,14 +1,20 @@
 //! The table of people: which model answers for each agent, and who it is.
 
 use throng_data::{Column, Table, Values};
+use throng_systems::engine::AgentRange;
 use throng_systems::{Cast, People};
 
 use super::PlayError;
 use super::columns::agent_column;
 
-/// A row for each agent, in agent order, with the columns that only the run's own population has.
-pub(super) fn table(cast: &Cast, people: &People, own: Vec<Column>) -> Result<Table, PlayError> {
-    let mut columns = vec![agent_column(people.models.len()), models(cast, people)];
+/// A row for each agent of the range, in agent order, with the columns that only the run's own population has.
+pub(super) fn table(
+    range: AgentRange,
+    cast: &Cast,
+    people: &People,
+    own: Vec<Column>,
+) -> Result<Table, PlayError> {
+    let mut columns = vec![agent_column(range), models(cast, people)];
     if !cast.backgrounds.is_empty() {
         columns.extend(backgrounds(cast, people));
     }

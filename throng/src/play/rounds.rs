@@ -6,19 +6,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use throng_data::{
-    Accounting as Accounts, CallTotals, NewRun, RoundOutput, RoundWriter, RunId, WritableRun,
+    Accounting as Accounts, CallTotals, NewRun, Opening, RoundOutput, RoundWriter, RunId,
+    WritableRun,
 };
 use throng_llm_bridge::budget::Spent;
 use throng_llm_bridge::forecast::Forecast;
 use throng_llm_bridge::{Stop, Totals};
-use throng_systems::engine::{Digest, state_digest};
+use throng_systems::engine::{AgentRange, Digest, state_digest};
 use throng_systems::{Accounting, Cause};
 
 use super::ahead::Ahead;
-use super::way::Journaled;
+use super::way::{Entrance, Journaled};
 use super::worlds::{Played, Worlds};
 use super::{Plan, PlayError, RoundReport, RunEnd, RunHead, RunStatus, StopFlag, Watch};
-use super::{columns, origin, way};
+use super::{columns, origin};
 
 /// Plays a run from its first round to its last, or to the end of the round in which it is asked to stop.
 ///
@@ -28,8 +29,8 @@ pub fn play(plan: Plan, stop: StopFlag, watch: &mut dyn Watch) -> Result<RunEnd,
     let begun = Instant::now();
     let store = Arc::new(Journaled::default());
     let spent = Spent::default();
-    let way =
-        way::open(&plan, (Arc::clone(&store), spent), &stop, watch, |asked| Arc::new(asked) as _)?;
+    let entrance = Entrance::alone(&plan, &stop);
+    let way = entrance.open((Arc::clone(&store), spent), watch, |asked| Arc::new(asked) as _)?;
     let mut worlds = Worlds::new(&plan, way.as_ref().map(|way| &way.handle))?;
     let people = worlds.people()?;
     let new = NewRun {
@@ -38,7 +39,7 @@ pub fn play(plan: Plan, stop: StopFlag, watch: &mut dyn Watch) -> Result<RunEnd,
         origin: origin::of(&plan, &worlds.prompts_text(), None),
     };
     let mut run = WritableRun::create(&plan.out, new)?;
-    store.open(&plan, &mut run, watch)?;
+    store.open(&plan, &mut run, Opening::Alone, watch)?;
     run.commit(before_first_round(&plan, people))?;
     // As the user wrote it, which is shorter than where it really is.
     let directory = plan.out.join(&plan.run_id);
@@ -126,7 +127,7 @@ pub(super) fn play_rounds(
         let (digest, accounting) = (state_digest(&played.blocks), played.accounts.whole);
         let ended = played.ended.is_some();
         state = Some(digest);
-        ahead.add(&played.calls);
+        ahead.add(&call_totals(&played.calls), &accounting);
         let left = plan.config.run.rounds - round;
         watch.round(&report(plan, (round, seconds), &played, ahead.forecast(left)));
         writer.submit(output(plan, round, played, digest, seconds)?)?;
@@ -173,7 +174,7 @@ fn output(
     Ok(RoundOutput {
         round,
         shard: 0,
-        tables: columns::round_tables(round, agents, played)?,
+        tables: columns::round_tables(round, agents, (AgentRange::all(agents), true), played)?,
         accounting,
         state_hash: Some(state.to_string()),
         state: BTreeMap::new(),
@@ -195,7 +196,7 @@ pub(super) fn before_first_round(plan: &Plan, people: throng_data::Table) -> Rou
     }
 }
 
-fn accounts(agents: u64, accounting: &Accounting) -> Accounts {
+pub(super) fn accounts(agents: u64, accounting: &Accounting) -> Accounts {
     let failed = Cause::ALL
         .into_iter()
         .map(|cause| (cause.to_string(), accounting.failed_by(cause)))
@@ -209,7 +210,7 @@ fn accounts(agents: u64, accounting: &Accounting) -> Accounts {
     }
 }
 
-fn call_totals(calls: &Totals) -> CallTotals {
+pub(super) fn call_totals(calls: &Totals) -> CallTotals {
     CallTotals {
         requests: calls.requests,
         completions: calls.completions,
@@ -222,7 +223,7 @@ fn call_totals(calls: &Totals) -> CallTotals {
 }
 
 /// How a run ends whose round could not be finished.
-const fn stopped(stop: Stop) -> RunStatus {
+pub(super) const fn stopped(stop: Stop) -> RunStatus {
     match stop {
         Stop::Budget => RunStatus::OutOfBudget,
         Stop::Failed => RunStatus::TooManyFailures,
@@ -231,7 +232,7 @@ const fn stopped(stop: Stop) -> RunStatus {
 }
 
 /// The status as the manifest has it.
-const fn noted(status: RunStatus) -> throng_data::RunStatus {
+pub(super) const fn noted(status: RunStatus) -> throng_data::RunStatus {
     match status {
         RunStatus::Done => throng_data::RunStatus::Done,
         RunStatus::Interrupted => throng_data::RunStatus::Interrupted,

@@ -34,7 +34,7 @@ pub(super) struct Way {
     _sentry: Sentry,
 }
 
-/// Winds a bridge down when the run is asked to stop; ends when it is dropped.
+/// Winds a bridge down when nothing new should be sent any more; ends when it is dropped.
 pub(crate) struct Sentry {
     /// Dropped to relieve the thread.
     on_duty: Option<SyncSender<()>>,
@@ -95,10 +95,11 @@ impl Journaled {
         &self,
         plan: &Plan,
         run: &mut WritableRun,
+        opening: Opening,
         watch: &mut dyn Watch,
     ) -> Result<(), PlayError> {
         let Some((config, _)) = plan.config.bridge(plan.bridge) else { return Ok(()) };
-        let (journal, cuts) = JournalStore::open(run, &config, Opening::Alone)?;
+        let (journal, cuts) = JournalStore::open(run, &config, opening)?;
         cuts.iter().for_each(|cut| watch.notice(&cut.to_string()));
         self.journal.set(journal).expect("the journal of a run is opened once");
         let prompts = run.open_prompts(match plan.bridge.prompts {
@@ -184,41 +185,94 @@ pub(super) fn spent(commits: &[CommitRecord], shared: u32) -> Spent {
     })
 }
 
-/// Starts the bridge; nothing in a run of policies alone. `wrap` makes of it what worlds ask.
-///
-/// # Errors
-/// When a key is missing, the bridge cannot start, or no endpoint of a model answers.
-pub(super) fn open(
-    plan: &Plan,
-    (store, spent): (Arc<Journaled>, Spent),
-    stop: &StopFlag,
-    watch: &mut dyn Watch,
-    wrap: impl FnOnce(Asked) -> Arc<dyn Responder>,
-) -> Result<Option<Way>, PlayError> {
-    let Some((config, places)) = plan.config.bridge(plan.bridge) else { return Ok(None) };
-    let in_words = plan.config.models.iter().filter(|model| model.words().is_some());
-    let share: f64 = in_words.map(|model| model.share).sum();
-    let callable = plan.config.callable(config.clone());
-    if !store.knows_all(plan.config.run.rounds) {
-        knock(&callable, &mut |text| watch.notice(text))?;
+/// Who asks models from here, and until when.
+pub(super) struct Entrance<'a> {
+    plan: &'a Plan,
+    /// Agents whose models are asked from here.
+    agents: u64,
+    /// Hosts that share the limits of the configuration.
+    hosts: u32,
+    /// Whether nothing new should be sent any more.
+    closes: Box<dyn Fn() -> bool + Send>,
+}
+
+impl<'a> Entrance<'a> {
+    /// Of a process that plays a run alone, until it is asked to stop.
+    pub(super) fn alone(plan: &'a Plan, stop: &StopFlag) -> Self {
+        let (agents, stop) = (plan.config.run.agents, stop.clone());
+        Self { plan, agents, hosts: 1, closes: Box::new(move || stop.is_set()) }
     }
-    let kept = Arc::clone(&store);
-    let bridge = Arc::new(Bridge::resume(callable, kept, spent)?);
-    bridge.notices().iter().for_each(|notice| watch.notice(notice));
-    watch.asking(Live::new(Arc::clone(&bridge), (share * plan.config.run.agents as f64) as u64));
-    let failed_max = plan.config.run.failed_replies_max * plan.config.run.agents as f64;
-    let sentry = Sentry::post(Arc::clone(&bridge), stop.clone());
-    let drawing = Drawing::on(wrap(Asked::new(plan, config, bridge, store)?));
-    let handle = BridgeHandle::new(Arc::new(drawing), places).failing_at_most(failed_max as u64);
-    Ok(Some(Way { handle, _sentry: sentry }))
+
+    /// Of one of several hosts.
+    pub(super) fn of_host(
+        plan: &'a Plan,
+        agents: u64,
+        hosts: u32,
+        closes: impl Fn() -> bool + Send + 'static,
+    ) -> Self {
+        Self { plan, agents, hosts, closes: Box::new(closes) }
+    }
+
+    /// Starts the bridge; nothing in a run of policies alone. `wrap` makes of it what worlds ask.
+    ///
+    /// # Errors
+    /// When a key is missing, the bridge cannot start, or no endpoint of a model answers.
+    pub(super) fn open(
+        self,
+        (store, spent): (Arc<Journaled>, Spent),
+        watch: &mut dyn Watch,
+        wrap: impl FnOnce(Asked) -> Arc<dyn Responder>,
+    ) -> Result<Option<Way>, PlayError> {
+        let plan = self.plan;
+        let Some((config, places)) = plan.config.bridge(plan.bridge) else { return Ok(None) };
+        let callable = share_of(plan.config.callable(config.clone()), spent, self.hosts);
+        let in_words = plan.config.models.iter().filter(|model| model.words().is_some());
+        let share: f64 = in_words.map(|model| model.share).sum();
+        if !store.knows_all(plan.config.run.rounds) {
+            knock(&callable, &mut |text| watch.notice(text))?;
+        }
+        let kept = Arc::clone(&store);
+        let bridge = Arc::new(Bridge::resume(callable, kept, spent)?);
+        bridge.notices().iter().for_each(|notice| watch.notice(notice));
+        watch.asking(Live::new(Arc::clone(&bridge), (share * self.agents as f64) as u64));
+        let failed_max = plan.config.run.failed_replies_max * plan.config.run.agents as f64;
+        let sentry = Sentry::post(Arc::clone(&bridge), self.closes);
+        let drawing = Drawing::on(wrap(Asked::new(plan, config, bridge, store)?));
+        let handle =
+            BridgeHandle::new(Arc::new(drawing), places).failing_at_most(failed_max as u64);
+        Ok(Some(Way { handle, _sentry: sentry }))
+    }
+}
+
+/// The part of each limit that is this host's, so that all hosts together keep to it. Where there is less than one
+/// for each, each has one.
+fn share_of(mut config: BridgeConfig, spent: Spent, hosts: u32) -> BridgeConfig {
+    if hosts <= 1 {
+        return config;
+    }
+    let whole = u64::from(hosts);
+    for endpoint in config.models.iter_mut().flat_map(|model| &mut model.endpoints) {
+        endpoint.in_flight_max = (endpoint.in_flight_max / hosts as usize).max(1);
+        for rate in [&mut endpoint.requests_per_minute, &mut endpoint.tokens_per_minute] {
+            *rate = rate.map(|rate| (rate / hosts).max(1));
+        }
+    }
+    config.in_flight_max = config.in_flight_max.map(|most| (most / hosts as usize).max(1));
+    let left = |most: u64, spent: u64| spent + most.saturating_sub(spent) / whole;
+    let budget = &mut config.budget;
+    budget.tokens_max = budget.tokens_max.map(|most| left(most, spent.tokens));
+    budget.requests_max = budget.requests_max.map(|most| left(most, spent.requests));
+    let paid = spent.cost.usd();
+    budget.usd_max = budget.usd_max.map(|most| paid + (most - paid).max(0.0) / f64::from(hosts));
+    config
 }
 
 impl Sentry {
-    pub(crate) fn post(bridge: Arc<Bridge>, stop: StopFlag) -> Self {
+    pub(crate) fn post(bridge: Arc<Bridge>, closes: impl Fn() -> bool + Send + 'static) -> Self {
         let (on_duty, relieved) = sync_channel(1);
         let thread = std::thread::spawn(move || {
             while relieved.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-                if stop.is_set() {
+                if closes() {
                     return bridge.wind_down();
                 }
             }
@@ -256,4 +310,32 @@ pub(crate) fn knock(config: &BridgeConfig, notice: &mut dyn FnMut(&str)) -> Resu
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use throng_llm_bridge::ModelConfig;
+
+    #[test]
+    fn hosts_together_keep_to_every_limit() {
+        let mut model = ModelConfig::at("m", "http://127.0.0.1:9/v1");
+        model.endpoints[0].in_flight_max = 10;
+        model.endpoints[0].requests_per_minute = Some(60);
+        model.endpoints[0].tokens_per_minute = Some(2);
+        let mut config = BridgeConfig { models: vec![model], ..BridgeConfig::default() };
+        config.in_flight_max = Some(2);
+        config.budget.tokens_max = Some(1_000);
+        config.budget.requests_max = Some(90);
+        config.budget.usd_max = Some(4.0);
+        let spent = Spent { tokens: 400, cost: Money::from_usd(1.0), requests: 100 };
+        let part = share_of(config.clone(), spent, 3);
+        let endpoint = &part.models[0].endpoints[0];
+        assert_eq!(endpoint.in_flight_max, 3);
+        assert_eq!((endpoint.requests_per_minute, endpoint.tokens_per_minute), (Some(20), Some(1)));
+        assert_eq!(part.in_flight_max, Some(1));
+        assert_eq!((part.budget.tokens_max, part.budget.requests_max), (Some(600), Some(100)));
+        assert_eq!(part.budget.usd_max, Some(2.0));
+        assert_eq!(share_of(config.clone(), spent, 1), config);
+    }
 }

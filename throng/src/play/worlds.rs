@@ -16,7 +16,7 @@ use throng_systems::{
 };
 
 use super::accounts::RoundAccounts;
-use super::events::{Effect, Interventions};
+use super::events::{Effect, Interventions, Present};
 use super::{Plan, PlayError, RunPeople, people};
 use crate::config::Change;
 
@@ -68,6 +68,8 @@ pub(super) struct Worlds {
     cast: Cast,
     own: Option<Arc<RunPeople>>,
     threads: usize,
+    /// The agents of all of them.
+    range: AgentRange,
     seed: u64,
     changes: Vec<Change>,
     interventions: Interventions,
@@ -89,22 +91,43 @@ impl Worlds {
         let first = worlds.next().ok_or(PlayError::WorldLost)??;
         let others =
             worlds.map(|world| Ok(Seat::new(world?))).collect::<Result<_, EngineError>>()?;
+        Ok(Self::of(plan, AgentRange::all(plan.config.run.agents), first, others))
+    }
+
+    /// Builds the one world of this process, whose others live on other hosts.
+    pub(super) fn on_host(
+        plan: &Plan,
+        way: Option<&BridgeHandle>,
+        range: AgentRange,
+        mesh: Mesh,
+    ) -> Result<Self, PlayError> {
+        let first = build(plan, way, range, mesh)?;
+        Ok(Self::of(plan, range, first, Vec::new()))
+    }
+
+    fn of(plan: &Plan, range: AgentRange, first: Simulation, others: Vec<Seat>) -> Self {
         let (cast, own) = (plan.cast.clone(), plan.people.clone());
-        Ok(Self {
+        Self {
             cast,
             own,
             threads: plan.threads,
+            range,
             seed: plan.config.run.seed,
             changes: plan.changes.clone(),
             interventions: Interventions::default(),
             round: 0,
             first,
             others,
-        })
+        }
     }
 
     /// Who the agents are; to be asked before the first round.
     pub(super) fn people(&mut self) -> Result<throng_data::Table, PlayError> {
+        self.people_here(&Mesh::alone())
+    }
+
+    /// As [`Self::people`], for worlds whose others live on the hosts that `desk` joins.
+    pub(super) fn people_here(&mut self, desk: &Mesh) -> Result<throng_data::Table, PlayError> {
         self.order(|| Order::People)?;
         self.first.start()?;
         let mut all = self.first.people();
@@ -115,7 +138,9 @@ impl Worlds {
             }
         }
         let table = self.table(&all)?;
-        self.interventions = Interventions::new(&self.changes, &self.cast, &table, self.seed)?;
+        let agents = self.first.resource::<Population>().size;
+        let present = Present { people: &table, range: self.range, agents, desk };
+        self.interventions = Interventions::new(&self.changes, &self.cast, &present, self.seed)?;
         Ok(table)
     }
 
@@ -148,8 +173,9 @@ impl Worlds {
 
     fn table(&self, people: &People) -> Result<throng_data::Table, PlayError> {
         let pool = Pool::new(self.threads);
-        let own = self.own.as_ref().map(|own| own.all_columns(&pool)).transpose()?;
-        people::table(&self.cast, people, own.unwrap_or_default())
+        let range = self.range.start..self.range.end;
+        let own = self.own.as_ref().map(|own| own.columns_of(range, &pool)).transpose()?;
+        people::table(self.range, &self.cast, people, own.unwrap_or_default())
     }
 
     /// The texts of all prompt templates.
@@ -159,6 +185,16 @@ impl Worlds {
 
     /// Plays a round in every world; or says why its exchanges were stopped before everyone had a reply.
     pub(super) fn round(&mut self) -> Result<Result<Played, Stop>, PlayError> {
+        let agents = self.first.resource::<Population>().size;
+        Ok(self.part()?.map(|mut all| {
+            all.accounts.count_in(agents, &mut all.summary);
+            all
+        }))
+    }
+
+    /// As [`Self::round`], for worlds whose others live on other hosts: the accounts of all of them have yet to be
+    /// counted into the summary.
+    pub(super) fn part(&mut self) -> Result<Result<Played, Stop>, PlayError> {
         self.round += 1;
         let effect = self.interventions.effect(self.round).map(Arc::new);
         self.order(|| Order::Round(effect.clone()))?;
@@ -179,8 +215,6 @@ impl Worlds {
         for later in worlds {
             all.append(later?);
         }
-        let agents = self.first.resource::<Population>().size;
-        all.accounts.count_in(agents, &mut all.summary);
         all.events = self.interventions.tables(self.round)?;
         Ok(Ok(all))
     }

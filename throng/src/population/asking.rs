@@ -40,7 +40,8 @@ impl Asking {
         cuts.iter().for_each(|cut| notice(&cut.to_string()));
         let bridge = Arc::new(Bridge::start(config, Arc::new(store))?);
         bridge.notices().iter().for_each(|text| notice(text));
-        let sentry = Sentry::post(Arc::clone(&bridge), stop.clone());
+        let stop = stop.clone();
+        let sentry = Sentry::post(Arc::clone(&bridge), move || stop.is_set());
         Ok(Self { bridge, seed, totals: Totals::default(), _sentry: sentry })
     }
 

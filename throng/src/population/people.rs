@@ -112,18 +112,47 @@ impl RunPeople {
     pub(crate) fn count(&self, models: usize, pool: &Pool) -> Result<Vec<u64>, Error> {
         let mut counts = vec![0; models];
         for start in (0..self.size).step_by(PORTION as usize) {
-            let range = start..(start + PORTION).min(self.size);
-            let people = match &self.origin {
-                Origin::Drawn { sampler, .. } => {
-                    people_table(sampler, sampler.sample(range, pool)?, None)?
-                }
-                Origin::Read(_) => self.table(range, pool)?,
-            };
+            let people = self.attributes(start..(start + PORTION).min(self.size), pool)?;
             for model in self.models_of(&people).unwrap_or_default() {
                 counts[usize::from(model.0)] += 1;
             }
         }
         Ok(counts)
+    }
+
+    /// How many agents of each block are answered by one of these models; nothing where the population does not say
+    /// who answers.
+    ///
+    /// # Errors
+    /// When an agent cannot be made.
+    pub(crate) fn per_block(
+        &self,
+        models: &[ModelRef],
+        pool: &Pool,
+    ) -> Result<Option<Vec<u64>>, Error> {
+        if self.models.is_none() {
+            return Ok(None);
+        }
+        let mut blocks = Vec::new();
+        for start in (0..self.size).step_by(PORTION as usize) {
+            let people = self.attributes(start..(start + PORTION).min(self.size), pool)?;
+            let answered = self.models_of(&people).unwrap_or_default();
+            let count = |block: &[ModelRef]| {
+                block.iter().filter(|model| models.contains(model)).count() as u64
+            };
+            blocks.extend(answered.chunks(BLOCK).map(count));
+        }
+        Ok(Some(blocks))
+    }
+
+    /// The attributes of a range, without backgrounds.
+    fn attributes(&self, range: Range<u64>, pool: &Pool) -> Result<Table, Error> {
+        match &self.origin {
+            Origin::Drawn { sampler, .. } => {
+                people_table(sampler, sampler.sample(range, pool)?, None)
+            }
+            Origin::Read(_) => self.table(range, pool),
+        }
     }
 
     /// Bytes of memory that an agent takes: its row of the table of people, its background, and its groups.
@@ -138,12 +167,12 @@ impl RunPeople {
         Ok(((row + text).div_ceil(rows) + 2 * self.groups.len()) as u64)
     }
 
-    /// The columns of everybody but number and model, in agent order.
+    /// The columns of these agents but number and model, in agent order.
     ///
     /// # Errors
     /// When an agent cannot be made.
-    pub(crate) fn all_columns(&self, pool: &Pool) -> Result<Vec<Column>, Error> {
-        let people = self.table(0..self.size, pool)?;
+    pub(crate) fn columns_of(&self, range: Range<u64>, pool: &Pool) -> Result<Vec<Column>, Error> {
+        let people = self.table(range, pool)?;
         let crossed = self.groups.iter().filter(|group| group.len() > 1).map(|group| {
             let Grouping { by, names, codes } = grouping(&people, group);
             let doc = format!("{} together.", group.join(" and "));
@@ -283,4 +312,28 @@ fn bytes(values: &Values) -> usize {
         _ => 0,
     };
     each * values.len() + letters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_ask_a_model_are_counted_block_by_block() {
+        let size = 2 * BLOCK + 10;
+        let cases = ["talks", "plays"];
+        // The first block and the last agents talk.
+        let codes: Vec<u8> =
+            (0..size).map(|agent| u8::from((BLOCK..2 * BLOCK).contains(&agent))).collect();
+        let values = Values::Category { codes, names: cases.map(str::to_owned).to_vec() };
+        let table = Table::new("people", vec![Column::new("kind", "A kind.", values)]).unwrap();
+        let mut people = RunPeople::new(Origin::Read(table), size as u64, String::new());
+        let pool = Pool::new(1);
+        assert_eq!(people.per_block(&[ModelRef(0)], &pool).unwrap(), None, "shares decide");
+        let cases =
+            cases.iter().zip(0..).map(|(case, model)| ((*case).to_owned(), ModelRef(model)));
+        people.models = Some(ModelsBy { column: "kind".to_owned(), cases: cases.collect() });
+        let talking = people.per_block(&[ModelRef(0)], &pool).unwrap().unwrap();
+        assert_eq!(talking, [BLOCK as u64, 0, 10]);
+    }
 }

@@ -61,10 +61,14 @@ fn undisturbed() -> String {
 }
 
 /// Numbers from a seed, by `SplitMix64`.
-struct Dice(u64);
+pub(super) struct Dice(u64);
 
 impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.0;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -121,7 +125,7 @@ fn kill(child: &mut Child, trigger: &Trigger, delay: Duration, run: &Path, mock:
 
 /// One life of a run, which dies up to three times, and what is wrong with how it ended.
 fn live(seed: u64, expected: &str) {
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let (place, mock) = (Place::new(), mock());
     let folder = place.path().join("runs/r");
     let deaths = 1 + dice.below(DEATHS_MAX);

@@ -12,6 +12,7 @@ fn every_command_explains_itself() {
         "diff",
         "story",
         "list",
+        "node",
         "population",
         "status",
         "report",

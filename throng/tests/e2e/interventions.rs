@@ -7,7 +7,7 @@ use super::Place;
 use super::bad_input::refused_in;
 
 /// Two models in words and two backgrounds; something happens in every round but the first.
-const GAME: &str = r#"[run]
+pub(super) const GAME: &str = r#"[run]
 scenario = "guessing-game"
 agents = 9000
 rounds = 5
@@ -71,6 +71,25 @@ fn hash(place: &Place, arguments: &[&str]) -> Value {
     place.run(&[arguments, &["--json"]].concat()).done().json().pop().unwrap()["state_hash"].clone()
 }
 
+/// What happened in a round.
+pub(super) fn events(place: &Place, round: u32) -> Vec<String> {
+    let run = RunDir::open(&place.path().join("runs/r")).unwrap();
+    rows(&run.read("events", round, Projection::All).unwrap())
+}
+
+/// Whom it happened to.
+pub(super) fn changes(place: &Place, round: u32) -> Vec<String> {
+    let run = RunDir::open(&place.path().join("runs/r")).unwrap();
+    let table = run.read("changes", round, Projection::All).unwrap();
+    let cells = |name: &str| table.column(name).unwrap().values.clone();
+    let (agents, attributes, values) = (cells("agent"), cells("attribute"), cells("value"));
+    let line = |row| {
+        let agent = agents.integer(row).unwrap();
+        format!("{agent} {} {}", attributes.text(row).unwrap(), values.text(row).unwrap())
+    };
+    (0..table.rows()).map(line).collect()
+}
+
 fn rows(table: &Table) -> Vec<String> {
     let cell = |row: usize, name: &str| {
         let values = &table.column(name).unwrap().values;
@@ -86,7 +105,7 @@ fn they_happen_in_their_round_and_are_recorded() {
     let place = place();
     let ran = place.run(&["run", "my.toml", "--run-id", "r", "--json"]).done();
     let run = RunDir::open(&place.path().join("runs/r")).unwrap();
-    let events = |round| rows(&run.read("events", round, Projection::All).unwrap());
+    let events = |round| events(&place, round);
     assert_eq!(events(1), [""; 0]);
     assert_eq!(events(2), ["announcement |  | Experts expect a number below 20. | 9000"]);
     assert_eq!(events(3), ["setting | ratio | \"1/2\" | 9000"]);

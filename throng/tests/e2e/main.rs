@@ -3,16 +3,19 @@
 
 mod backgrounds;
 mod bad_input;
+mod chaos;
 mod check;
 mod commands;
 mod compared;
 mod crash;
 mod fork;
 mod help;
+mod hosts;
 mod interventions;
 mod interview;
 mod meeting;
 mod models;
+mod networks;
 mod population;
 mod recorded;
 mod replayed;
