@@ -10,7 +10,14 @@ use throng::systems::{Cast, ModelRef, PolicyChoice, Populate, Scenario, Share};
 /// # Panics
 /// If there is no such policy.
 pub fn guessing_game(agents: u64, policy: &str, threads: usize) -> Simulation {
-    let scenario: Scenario = throng_scenarios::guessing_game::scenario();
+    playing(&throng_scenarios::guessing_game::scenario(), policy, agents, threads)
+}
+
+/// A scenario with its defaults, played by `agents` that all follow one policy.
+///
+/// # Panics
+/// If there is no such policy, or these agents cannot play it.
+pub fn playing(scenario: &Scenario, policy: &str, agents: u64, threads: usize) -> Simulation {
     let choice = PolicyChoice {
         model: ModelRef(0),
         policy: policy.to_owned(),

@@ -416,17 +416,25 @@ fn wander_by_cells(
 
 /// Counts those within a radius, given in tenths.
 fn look<const TENTHS: u32>(
-    (pool, plane, index): (Res<Pool>, Res<Plane>, Res<SpatialIndex>),
-    mut agents: Query<(&Position, &mut Tune)>,
+    (pool, population): (Res<Pool>, Res<Population>),
+    (plane, index): (Res<Plane>, Res<SpatialIndex>),
+    mut agents: Query<(&AgentId, &mut Tune)>,
 ) {
-    let radius = f64::from(TENTHS) / 10.0;
-    for (positions, mut tunes) in agents.contiguous_iter_mut().expect("agents lie in tables") {
-        pool.chunks((positions, tunes.bypass_change_detection()), |(positions, tunes)| {
-            for (at, tune) in positions.iter().zip(tunes) {
-                tune.0 = 0;
-                index.near(&plane).within(*at, radius, |_| tune.0 += 1);
-            }
-        });
+    let (radius, near) = (f64::from(TENTHS) / 10.0, index.near(&plane));
+    let counts = near.of_each(&pool, population.range, |_, at| {
+        let mut count = 0;
+        near.within(at, radius, |_| count += 1);
+        count
+    });
+    keep(&population, &counts, &mut agents);
+}
+
+/// Gives every agent its number.
+fn keep(population: &Population, numbers: &[u32], agents: &mut Query<(&AgentId, &mut Tune)>) {
+    for (ids, mut tunes) in agents.contiguous_iter_mut().expect("agents lie in tables") {
+        for (agent, tune) in ids.iter().zip(tunes.bypass_change_detection()) {
+            tune.0 = numbers[population.range.offset(*agent)];
+        }
     }
 }
 
@@ -441,17 +449,15 @@ pub fn near_each(sim: &mut Simulation) -> f64 {
 }
 
 fn find_nearest(
-    (pool, plane, index): (Res<Pool>, Res<Plane>, Res<SpatialIndex>),
-    mut agents: Query<(&AgentId, &Position, &mut Tune)>,
+    (pool, population): (Res<Pool>, Res<Population>),
+    (plane, index): (Res<Plane>, Res<SpatialIndex>),
+    mut agents: Query<(&AgentId, &mut Tune)>,
 ) {
-    for (ids, positions, mut tunes) in agents.contiguous_iter_mut().expect("agents lie in tables") {
-        let rows = (ids, positions, tunes.bypass_change_detection());
-        pool.chunks(rows, |(ids, positions, tunes)| {
-            for ((agent, at), tune) in ids.iter().zip(positions).zip(tunes) {
-                tune.0 = index.near(&plane).nearest(*at, 4, Some(*agent)).len() as u32;
-            }
-        });
-    }
+    let near = index.near(&plane);
+    let found = near.of_each(&pool, population.range, |agent, at| {
+        near.nearest(at, 4, Some(agent)).iter().fold(0, |sum: u32, near| sum ^ near.agent.0)
+    });
+    keep(&population, &found, &mut agents);
 }
 
 fn hop(

@@ -23,5 +23,10 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path, bytes_max: u64) -> Result<T
     if text.len() as u64 > bytes_max {
         return Err(Error::corrupt(path, format!("it has more than {bytes_max} bytes")));
     }
-    serde_json::from_slice(&text).map_err(|error| Error::corrupt(path, error.to_string()))
+    parse(path, &text)
+}
+
+/// The value of a text that stands in this file.
+pub(crate) fn parse<T: DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T> {
+    serde_json::from_slice(text).map_err(|error| Error::corrupt(path, error.to_string()))
 }

@@ -12,6 +12,7 @@ mod digest;
 mod durable;
 mod encode;
 mod error;
+pub mod fuzz;
 mod import;
 mod interview;
 mod journal;
@@ -50,7 +51,6 @@ pub use journal::{
     AppendError, CHOICES_MAX, Call, Choice, Cut, DUPLICATE, Finish, JOURNAL_VERSION, Journal,
     JournalCompletion, JournalKey, JournalRecord, ModelNames, Opening, QUEUE_BYTES_MAX,
     QUEUE_RECORDS_MAX, RECORD_TEXT_BYTES_MAX, RecordedCalls, SEGMENT_BYTES_MAX, Tokens, find_call,
-    fuzz,
 };
 pub use layout::{
     AGENTS, CALLS, CHANGES, DataFile, PEOPLE, PROMPT_HASH, PROMPTS, ROUND_MAX, ROUNDS,

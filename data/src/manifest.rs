@@ -160,13 +160,17 @@ impl Manifest {
             let problem = format!("it has no `{MANIFEST}`");
             return Err(Error::NotARun { path: run.to_owned(), problem });
         }
-        let manifest: Self = json::read(&path, MANIFEST_BYTES_MAX)?;
-        if manifest.schema_version == SCHEMA_VERSION {
-            return Ok(manifest);
+        json::read::<Self>(&path, MANIFEST_BYTES_MAX)?.of_this_version(&path)
+    }
+
+    /// The manifest, unless another version of the program wrote it.
+    pub(crate) fn of_this_version(self, path: &Path) -> Result<Self> {
+        if self.schema_version == SCHEMA_VERSION {
+            return Ok(self);
         }
-        let found = manifest.schema_version;
+        let found = self.schema_version;
         let problem = format!("it has version {found}, this program knows {SCHEMA_VERSION}");
-        Err(Error::corrupt(&path, problem))
+        Err(Error::corrupt(path, problem))
     }
 
     /// Replaces the manifest of a run in one instant.

@@ -19,14 +19,17 @@ use std::fs::File;
 pub(crate) enum Wanted {
     /// The rows of an agent.
     Agent(i64),
+    /// The rows that name an agent in another column.
+    Named(String, i64),
     /// The rows of a prompt, by its digest in hex.
     Prompt(String),
 }
 
 impl Wanted {
-    fn column(&self) -> &'static str {
+    fn column(&self) -> &str {
         match self {
             Self::Agent(_) => AGENT,
+            Self::Named(column, _) => column,
             Self::Prompt(_) => PROMPT_HASH,
         }
     }
@@ -35,7 +38,7 @@ impl Wanted {
     fn equal(&self, batch: &RecordBatch) -> BooleanArray {
         let column = batch.columns().first();
         let equal = match self {
-            Self::Agent(agent) => column
+            Self::Agent(agent) | Self::Named(_, agent) => column
                 .and_then(|ids| ids.as_primitive_opt::<Int64Type>())
                 .map(|ids| ids.iter().map(|id| Some(id == Some(*agent))).collect()),
             Self::Prompt(hash) => column
@@ -49,7 +52,7 @@ impl Wanted {
     /// Whether a group with these statistics may hold it.
     fn may_be_in(&self, statistics: &Statistics) -> bool {
         match (self, statistics) {
-            (Self::Agent(agent), Statistics::Int64(values)) => {
+            (Self::Agent(agent) | Self::Named(_, agent), Statistics::Int64(values)) => {
                 values.min_opt().is_none_or(|least| least <= agent)
                     && values.max_opt().is_none_or(|greatest| greatest >= agent)
             }
@@ -64,7 +67,7 @@ impl Wanted {
     /// Whether a page may hold it.
     fn may_be_on(&self, index: &ColumnIndexMetaData, page: usize) -> bool {
         match (self, index) {
-            (Self::Agent(agent), ColumnIndexMetaData::INT64(values)) => {
+            (Self::Agent(agent) | Self::Named(_, agent), ColumnIndexMetaData::INT64(values)) => {
                 values.min_value(page).is_none_or(|least| least <= agent)
                     && values.max_value(page).is_none_or(|greatest| greatest >= agent)
             }

@@ -212,19 +212,16 @@ impl Rows {
     }
 }
 
-/// The messages of a prompt of a committed round; `None` where they were not kept.
+/// The messages of a prompt of a committed round, by its digest in hex as `calls` has it; `None` where they were
+/// not kept.
 ///
 /// # Errors
 /// [`Error::NoSuchRound`], [`Error::Corrupt`].
-pub fn find_prompt(
-    run: &RunDir,
-    round: u32,
-    digest: &[u8; 32],
-) -> Result<Option<Vec<PromptMessage>>> {
+pub fn find_prompt(run: &RunDir, round: u32, hash: &str) -> Result<Option<Vec<PromptMessage>>> {
     if run.schemas()?.get(PROMPTS).is_none() {
         return Ok(None);
     }
-    let wanted = Wanted::Prompt(hex(digest));
+    let wanted = Wanted::Prompt(hash.to_owned());
     let table = run.read_wanted(PROMPTS, round, Some(&wanted), Projection::All)?;
     let missing = |name: &str| Error::corrupt(run.path(), format!("`{PROMPTS}` has no `{name}`"));
     let column = |name: &str| table.column(name).ok_or_else(|| missing(name));
@@ -297,15 +294,15 @@ mod tests {
         assert_eq!(record.files[0].rows, 18_000);
         let reader = run.reader().unwrap();
         for number in [0, 1, 4_095, 4_096, 8_999] {
-            let found = find_prompt(&reader, 1, &digest(number)).unwrap().unwrap();
+            let found = find_prompt(&reader, 1, &hex(&digest(number))).unwrap().unwrap();
             let message = |role: &str, text: String| PromptMessage { role: role.to_owned(), text };
             let expected =
                 [message("system", "Guess.".into()), message("user", format!("You are {number}."))];
             assert_eq!(found, expected);
         }
-        assert_eq!(find_prompt(&reader, 1, &digest(9_000)).unwrap(), None);
+        assert_eq!(find_prompt(&reader, 1, &hex(&digest(9_000))).unwrap(), None);
         run.commit(output(2)).unwrap();
-        let later = find_prompt(&reader, 2, &digest(1)).unwrap().unwrap();
+        let later = find_prompt(&reader, 2, &hex(&digest(1))).unwrap().unwrap();
         assert_eq!(later[0].text, "later");
         let about: Vec<_> =
             reader.verify().problems.into_iter().filter(|p| p.path.contains(PROMPTS)).collect();

@@ -205,6 +205,28 @@ impl RunDir {
         self.read_wanted(table, round, Some(&Wanted::Agent(agent)), projection)
     }
 
+    /// Reads the rows that name an agent in another column of a table of a round, such as who wrote a letter.
+    ///
+    /// # Errors
+    /// As [`RunDir::read`], and [`Error::Column`] where the table has no such column.
+    pub fn read_naming(
+        &self,
+        table: &str,
+        round: u32,
+        (column, agent): (&str, i64),
+        projection: Projection<'_>,
+    ) -> Result<Table> {
+        if self.schema(table)?.column(column).is_none() {
+            return Err(Error::Column {
+                table: table.to_owned(),
+                column: column.to_owned(),
+                problem: "there is no such column".to_owned(),
+            });
+        }
+        let wanted = Wanted::Named(column.to_owned(), agent);
+        self.read_wanted(table, round, Some(&wanted), projection)
+    }
+
     /// Hashes, counts and derives everything again. Whatever cannot be read is in the report.
     pub fn verify(&self) -> Report {
         verify(self)

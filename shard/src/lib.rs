@@ -9,6 +9,7 @@
 //! plays rounds, and hands over the record of each as text.
 
 mod door;
+pub mod errand;
 mod error;
 mod gossip;
 mod host;

@@ -14,13 +14,13 @@ pub fn read_policy<P: DeserializeOwned>(
     parameters: &toml::Table,
 ) -> Result<P, Problem> {
     let Some(entry) = catalogue.iter().find(|entry| entry.name == policy) else {
-        let names: Vec<_> = catalogue.iter().map(|entry| entry.name).collect();
+        let names: Vec<_> = catalogue.iter().map(|entry| entry.name.as_str()).collect();
         let hint = format!("write one of {}", names.join(", "));
         return Err(Problem::new("policy", format!("there is no policy `{policy}`"), hint));
     };
     let known = |key: &String| entry.parameters.iter().any(|(name, _)| name == key);
     if let Some(key) = parameters.keys().find(|key| !known(key)) {
-        let names: Vec<_> = entry.parameters.iter().map(|(name, _)| *name).collect();
+        let names: Vec<_> = entry.parameters.iter().map(|(name, _)| name.as_str()).collect();
         let hint = match names.as_slice() {
             [] => "it has no parameters".to_owned(),
             names => format!("it has {}", names.join(", ")),

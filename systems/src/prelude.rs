@@ -7,7 +7,7 @@ pub use throng_engine::{
 };
 
 pub use crate::{
-    Accounting, Announcement, AskInWords, Asks, Background, Backgrounds, Cause, Chunk, Groupings,
-    Guess, Memory, ModelRef, ModelTable, PlayPolicies, Policies, Policy, Problem, Prompts,
-    Questions, Reply, Scenario, Settings, Templates, Wording,
+    Accounting, Announcement, AskInWords, Asks, Background, Backgrounds, Cause, Census, Chunk,
+    DescribedPolicies, Groupings, Guess, Memory, ModelRef, ModelTable, PlayPolicies, Policies,
+    Policy, Problem, Prompts, Questions, Reply, Scenario, Settings, Templates, Wording,
 };

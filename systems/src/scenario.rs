@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 use throng_engine::{AgentId, Simulation};
 
+use crate::described::out_of_ranges;
 use crate::network::Graph;
 use crate::{ModelRef, Policies, TemplateError};
 
@@ -47,8 +48,11 @@ impl std::error::Error for Problem {}
 
 /// The settings of a scenario: a table of the configuration, with defaults for all that it leaves out.
 pub trait Settings: Resource + DeserializeOwned + Serialize + JsonSchema + Default + Clone {
-    /// Everything that is wrong with these settings, besides their networks.
-    fn problems(&self) -> Vec<Problem>;
+    /// What is wrong with these settings, besides their networks and numbers that are not in the range that the
+    /// type gives them, such as `#[schemars(range(min = 0.0, max = 1.0))]`.
+    fn problems(&self) -> Vec<Problem> {
+        Vec::new()
+    }
     /// Everything that makes no sense for a population of this size, besides their networks.
     fn problems_among(&self, _agents: u64) -> Vec<Problem> {
         Vec::new()
@@ -95,13 +99,13 @@ pub struct PolicyChoice {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PolicyEntry {
     /// Name in configurations.
-    pub name: &'static str,
+    pub name: String,
     /// What it does, in a sentence.
-    pub about: &'static str,
+    pub about: String,
     /// Where it comes from.
-    pub source: &'static str,
+    pub source: String,
     /// Its parameters, each with default and range in words.
-    pub parameters: Vec<(&'static str, String)>,
+    pub parameters: Vec<(String, String)>,
 }
 
 /// The policies that a scenario ships.
@@ -250,7 +254,8 @@ fn read<S: Settings, P: PolicySet>(
         let key = error.path().to_string();
         SettingsError::Type { key, message: error.into_inner().message().to_owned() }
     })?;
-    let mut problems = settings.problems();
+    let mut problems = out_of_ranges(&settings);
+    problems.extend(settings.problems());
     let networks = settings.networks();
     let wrong = networks.iter().filter_map(|(key, graph)| Some(graph.problem()?.within(key)));
     problems.extend(wrong);

@@ -8,8 +8,10 @@ mod doctor;
 mod exit;
 mod failure;
 mod fork;
+mod host;
 mod interrupt;
 mod interview;
+mod launch;
 mod list;
 mod node;
 pub(crate) mod output;
@@ -60,6 +62,8 @@ fn dispatch(command: Command, scenarios: &[Scenario], results: &Results) -> Resu
         Command::Resume(arguments) => resume::run(&arguments, scenarios, results),
         Command::Replay(arguments) => replay::run(&arguments, scenarios, results),
         Command::Node(arguments) => node::run(&arguments, scenarios, results),
+        Command::Host(arguments) => host::run(&arguments, results),
+        Command::Launch(arguments) => launch::run(&arguments, scenarios, results),
         Command::Fork(arguments) => fork::run(&arguments, scenarios, results),
         Command::Interview(arguments) => interview::run(&arguments, scenarios, results),
         Command::List(arguments) => list::run(&arguments, results),

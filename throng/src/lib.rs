@@ -12,6 +12,7 @@ mod cli;
 pub mod config;
 mod diff;
 mod figures;
+mod fleet;
 pub mod play;
 mod plot;
 mod population;

@@ -8,7 +8,7 @@ mod append;
 mod calls;
 mod disk;
 mod format;
-pub mod fuzz;
+pub(crate) mod fuzz;
 mod index;
 mod name;
 mod open;

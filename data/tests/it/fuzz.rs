@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use tempfile::TempDir;
+use throng_data::fuzz::manifest_reader;
 use throng_data::{CommitRecord, Projection, RunDir, WritableRun, sha256_file};
 
 /// A finished run, made once and copied for each case.
@@ -140,5 +141,22 @@ proptest! {
         sign(&run, FILES[file], u32::from(file > 0));
         read_all(&run);
         let _ = RunDir::open(&run).unwrap().verify();
+    }
+
+    #[test]
+    fn any_bytes_are_a_manifest_or_an_error(bytes: Vec<u8>) {
+        manifest_reader(&bytes);
+    }
+
+    #[test]
+    fn a_damaged_manifest_is_one_or_an_error(damages in prop::collection::vec(any_damage(), 1..4)) {
+        let mut bytes = fs::read(original().join("manifest.json")).unwrap();
+        manifest_reader(&bytes);
+        for damage in &damages {
+            if !bytes.is_empty() {
+                damage.apply(&mut bytes);
+            }
+        }
+        manifest_reader(&bytes);
     }
 }

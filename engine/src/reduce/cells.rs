@@ -112,6 +112,23 @@ impl Cells {
         counts
     }
 
+    /// How many numbers are in each group of those that are not further than `gap` from the next one, ascending.
+    pub fn clusters(&self, gap: f64) -> Vec<u64> {
+        let mut sizes: Vec<u64> = Vec::new();
+        let mut last = None;
+        for (number, count) in self.iter() {
+            let number = number.to_f64();
+            match sizes.last_mut() {
+                Some(size) if last.is_some_and(|last| number - last <= gap) => {
+                    *size += u64::from(count);
+                }
+                _ => sizes.push(count.into()),
+            }
+            last = Some(number);
+        }
+        sizes
+    }
+
     /// The number with this rank, ascending from 0.
     fn ranked(&self, rank: u64) -> Option<Decimal> {
         let mut seen = 0;

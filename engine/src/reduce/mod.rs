@@ -10,6 +10,7 @@ mod extremes;
 mod groups;
 mod histogram;
 mod moments;
+mod top_two;
 
 pub use cells::Cells;
 pub use exact_sum::ExactSum;
@@ -17,8 +18,12 @@ pub use extremes::{ArgMax, ArgMin};
 pub use groups::Groups;
 pub use histogram::Histogram;
 pub use moments::Moments;
+pub use top_two::TopTwo;
 
-use crate::{AgentId, BLOCK, Pool, Rows};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{AgentId, BLOCK, Mesh, MeshError, Pool, Rows};
 
 /// A partial result that can be merged with the partial of later agents.
 pub trait Reduction: Clone + Send + 'static {
@@ -41,6 +46,50 @@ where
         partial
     });
     merge_all(empty, &partials)
+}
+
+/// Folds the rows of all tables of a world, and merges the partials of all worlds.
+///
+/// # Errors
+/// When another world has ended.
+pub fn reduce_all<S, R>(
+    (pool, mesh): (&Pool, &Mesh),
+    tables: impl IntoIterator<Item = S>,
+    empty: &R,
+    fold: impl Fn(&mut R, S) + Sync,
+) -> Result<R, MeshError>
+where
+    S: Rows + Send,
+    R: OrderFree + Sync + Serialize + DeserializeOwned,
+{
+    let mut own = empty.clone();
+    tables.into_iter().for_each(|rows| own.merge(&reduce(pool, rows, empty, &fold)));
+    mesh.total(own)
+}
+
+/// Makes a struct of whole numbers a reduction that adds up each of its fields.
+///
+/// ```
+/// #[derive(Clone, Default)]
+/// struct Votes {
+///     yes: i64,
+///     no: i64,
+/// }
+/// throng_engine::sums!(Votes { yes, no });
+/// ```
+#[macro_export]
+macro_rules! sums {
+    ($name:ident { $($field:ident),+ $(,)? }) => {
+        impl $crate::reduce::Reduction for $name {
+            fn merge(&mut self, later: &Self) {
+                // Naming them all keeps a field that is added later from being forgotten.
+                let Self { $($field),+ } = later;
+                $(self.$field += *$field;)+
+            }
+        }
+
+        impl $crate::reduce::OrderFree for $name {}
+    };
 }
 
 /// One partial for each block of [`BLOCK`] agent numbers that occurs, with the block's number, in order.

@@ -48,6 +48,29 @@ proptest! {
         let numbered: Vec<(u32, Decimal)> = (0..).zip(values.iter().copied()).collect();
         check_splits(&ArgMin::default(), &numbered, cuts, |r: &mut ArgMin<_>, (i, v)| r.add(AgentId(i), v));
         check_splits(&ArgMax::default(), &numbered, cuts, |r: &mut ArgMax<_>, (i, v)| r.add(AgentId(i), v));
+        check_splits(&TopTwo::default(), &numbered, cuts, |r: &mut TopTwo<_>, (i, v)| r.add(AgentId(i), v));
+    }
+
+    #[test]
+    fn the_two_largest_are_those_of_a_sorted_list(values in prop::collection::vec(0_u8..9, 0..20)) {
+        let mut top = TopTwo::default();
+        let mut sorted: Vec<(u8, AgentId)> =
+            values.iter().zip(0..).map(|(value, agent)| (*value, AgentId(agent))).collect();
+        sorted.iter().rev().for_each(|(value, agent)| top.add(*agent, *value));
+        sorted.sort_by_key(|(value, agent)| (std::cmp::Reverse(*value), *agent));
+        prop_assert_eq!(top.first(), sorted.first().copied());
+        prop_assert_eq!(top.second(), sorted.get(1).map(|(value, _)| *value));
+    }
+
+    #[test]
+    fn clusters_are_further_apart_than_the_gap(values in decimals(), gap in 0.0..30.0_f64) {
+        let mut cells = Cells::new(Decimal::from_units(0), Decimal::from_units(1_000_000), 2);
+        values.iter().for_each(|value| cells.add(*value));
+        let mut sorted = values;
+        sorted.sort_unstable();
+        let near = |one: &Decimal, next: &Decimal| next.to_f64() - one.to_f64() <= gap;
+        let expected: Vec<u64> = sorted.chunk_by(near).map(|group| group.len() as u64).collect();
+        prop_assert_eq!(cells.clusters(gap), expected);
     }
 
     #[test]

@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 use throng_systems::out_of_range;
 use throng_systems::prelude::*;
 
+/// The least amount of money that is something, and the most that anyone can own.
+const LEAST: f64 = 0.0001;
+const MOST: f64 = 200_000.0;
+
 /// How the winner and the price are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -36,14 +40,19 @@ pub struct House {
     /// How the winner and the price are found.
     pub form: Form,
     /// The lowest bid that is taken, for items that do not say.
+    #[schemars(range(min = LEAST, max = MOST))]
     pub opening: f64,
     /// How much an open bid must be above the standing one.
+    #[schemars(range(min = LEAST, max = MOST))]
     pub increment: f64,
     /// What each bidder owns at the beginning.
+    #[schemars(range(min = 0.0, max = MOST))]
     pub budget: f64,
     /// Items are worth up to this to a bidder, any value being as likely.
+    #[schemars(range(min = LEAST, max = MOST))]
     pub value_max: f64,
     /// The largest number of open bids for an item.
+    #[schemars(range(min = 1, max = 100_000))]
     pub calls_max: u32,
     /// What is sold, one in each round; after the last one the first comes again. Without any, items have no name.
     pub items: Vec<Item>,
@@ -66,22 +75,14 @@ impl Default for House {
 
 impl Settings for House {
     fn problems(&self) -> Vec<Problem> {
-        let largest = Decimal::MAX.to_f64();
         let opening = |(place, item): (usize, &Item)| {
-            out_of_range(&format!("items.{place}.opening"), item.opening?, 0.0001, largest)
+            out_of_range(&format!("items.{place}.opening"), item.opening?, LEAST, MOST)
         };
-        let items = self.items.iter().enumerate().filter_map(opening);
-        [
-            out_of_range("opening", self.opening, 0.0001, largest),
-            out_of_range("increment", self.increment, 0.0001, largest),
-            out_of_range("budget", self.budget, 0.0, largest),
-            out_of_range("value_max", self.value_max, 0.0001, largest),
-            out_of_range("calls_max", self.calls_max.into(), 1.0, 100_000.0),
-        ]
-        .into_iter()
-        .flatten()
-        .chain(items)
-        .collect()
+        self.items.iter().enumerate().filter_map(opening).collect()
+    }
+
+    fn changeable() -> &'static [&'static str] {
+        &["opening", "value_max"]
     }
 }
 

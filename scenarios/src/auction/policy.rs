@@ -1,8 +1,8 @@
 //! How bidders bid.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use throng_systems::prelude::*;
-use throng_systems::{PolicyEntry, PolicySet, read_policy};
 
 use super::Form;
 
@@ -46,36 +46,21 @@ impl News {
 }
 
 /// A bidder without a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(tag = "policy", rename_all = "kebab-case")]
 pub enum Bidder {
-    /// Bids what theory says: sealed at the second price its value, at the first price its value × (n - 1) / n,
-    /// in the open the lowest bid that is taken while that is below its value.
+    /// Bids its value at the second price, the equilibrium's share (n - 1) / n of it at the first, and raises up to
+    /// it in the open.
     Rational,
-    /// Bids its value sealed, and as above in the open.
+    /// Bids its value sealed and raises up to it in the open.
     Truthful,
     /// Bids nothing.
     Idle,
 }
 
-impl PolicySet for Bidder {
-    fn catalogue() -> Vec<PolicyEntry> {
-        let source =
-            "W. Vickrey, \"Counterspeculation, auctions, and competitive sealed tenders\", 1961";
-        let entry = |name, about| PolicyEntry { name, about, source, parameters: Vec::new() };
-        vec![
-            entry(
-                "rational",
-                "bids its value at the second price, the equilibrium's share of it at the first, and raises up to it in the open",
-            ),
-            entry("truthful", "bids its value sealed and raises up to it in the open"),
-            entry("idle", "bids nothing"),
-        ]
-    }
-
-    fn parse(policy: &str, parameters: &toml::Table) -> Result<Self, Problem> {
-        read_policy(&Self::catalogue(), policy, parameters)
-    }
+impl DescribedPolicies for Bidder {
+    const SOURCE: &'static str =
+        "W. Vickrey, \"Counterspeculation, auctions, and competitive sealed tenders\", 1961";
 }
 
 impl Policy<Bid> for Bidder {

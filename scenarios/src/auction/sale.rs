@@ -1,7 +1,6 @@
 //! Who wins an item and what is paid for it; money changes hands and is neither made nor lost.
 
-use serde::{Deserialize, Serialize};
-use throng_systems::engine::reduce::{OrderFree, Reduction, reduce};
+use throng_systems::engine::reduce::TopTwo;
 use throng_systems::engine::{Invariant, check};
 use throng_systems::prelude::*;
 
@@ -41,66 +40,29 @@ pub struct Sale {
     pub calls: u32,
 }
 
-/// The two highest bids; of equal ones the bidder with the smallest number is first.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Best {
-    first: Option<(Decimal, AgentId)>,
-    second: Option<Decimal>,
-}
-
-impl Best {
-    fn take(&mut self, bid: Decimal, bidder: AgentId) {
-        let better = self.first.is_none_or(|(best, of)| bid > best || bid == best && bidder < of);
-        let loser = if better { self.first.map(|(best, _)| best) } else { Some(bid) };
-        if better {
-            self.first = Some((bid, bidder));
-        }
-        self.second = self.second.max(loser);
-    }
-}
-
-impl Reduction for Best {
-    fn merge(&mut self, later: &Self) {
-        if let Some((bid, bidder)) = later.first {
-            self.take(bid, bidder);
-        }
-        self.second = self.second.max(later.second);
-    }
-}
-
-impl OrderFree for Best {}
-
 /// Finds the highest bid of this exchange; an open auction ends when nobody raises.
 pub(super) fn hear_bids(
-    (pool, mesh): (Res<Pool>, Res<Mesh>),
+    census: Census,
     (mut news, mut till, mut exchanges): (ResMut<News>, ResMut<Till>, ResMut<Exchanges>),
     mut bidders: Query<(&AgentId, &Reply<Bid>, &mut Purse)>,
 ) -> Result<(), BevyError> {
     let lowest = news.lowest();
-    let mut best = Best::default();
-    for (ids, replies, purses) in bidders.contiguous_iter()? {
-        best.merge(&reduce(
-            &pool,
-            (ids, replies, purses),
-            &Best::default(),
-            |best, (ids, replies, purses)| {
-                for ((agent, reply), purse) in ids.iter().zip(replies).zip(purses) {
-                    match reply {
-                        // A bid below the lowest or above what the bidder owns is not taken.
-                        Reply::Answered(bid) if bid.0 >= lowest && bid.0 <= purse.money => {
-                            best.take(bid.0, *agent);
-                        }
-                        Reply::Answered(_) | Reply::Failed(_) | Reply::NotAsked => (),
-                    }
+    let (tables, empty) = (bidders.contiguous_iter()?, TopTwo::default());
+    let best = census.total(tables, &empty, |best, (ids, replies, purses)| {
+        for ((agent, reply), purse) in ids.iter().zip(replies).zip(purses) {
+            match reply {
+                // A bid below the lowest or above what the bidder owns is not taken.
+                Reply::Answered(bid) if bid.0 >= lowest && bid.0 <= purse.money => {
+                    best.add(*agent, bid.0);
                 }
-            },
-        ));
-    }
-    let best = mesh.total(best)?;
-    match best.first {
+                Reply::Answered(_) | Reply::Failed(_) | Reply::NotAsked => (),
+            }
+        }
+    })?;
+    match best.first() {
         None => exchanges.end(),
         Some((bid, bidder)) => {
-            (news.standing, till.second) = (Some((bid, bidder)), best.second);
+            (news.standing, till.second) = (Some((bid, bidder)), best.second());
             till.calls += 1;
             bidders.iter_mut().for_each(|(agent, _, mut purse)| purse.leads = *agent == bidder);
         }
@@ -119,14 +81,14 @@ pub(super) fn hand_over(
         Form::SecondPrice => till.second.unwrap_or(news.opening),
     });
     let winner = news.standing.map(|(_, bidder)| bidder);
-    let (mut owned, mut best) = (0, Best::default());
+    let (mut owned, mut best) = (0, TopTwo::default());
     for (agent, mut purse) in &mut bidders {
         if Some(*agent) == winner {
             let left = purse.money.units() - price.map_or(0, Decimal::units);
             purse.money = Decimal::from_units(left);
         }
         owned += i64::from(purse.money.units());
-        best.take(purse.value, *agent);
+        best.add(*agent, purse.value);
     }
     till.earned += price.map_or(0, |price| price.units().into());
     let all: i64 = mesh.gather(owned)?.iter().sum::<i64>() + till.earned;
@@ -135,8 +97,8 @@ pub(super) fn hand_over(
         format!("{all} units are left of {given}")
     })?;
     let best = mesh.total(best)?;
-    let efficient = winner.is_some() && winner == best.first.map(|(_, bidder)| bidder);
-    let best_value = best.first.map(|(value, _)| value);
+    let efficient = winner.is_some() && winner == best.first().map(|(_, bidder)| bidder);
+    let best_value = best.first().map(|(value, _)| value);
     let (item, opening) = (house.item(round.0).name, news.opening);
     summaries.add(&Sale { item, opening, winner, price, best_value, efficient, calls: till.calls });
     Ok(())

@@ -1,8 +1,8 @@
 //! What members hear and what they say without a model.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use throng_systems::prelude::*;
-use throng_systems::{PolicyEntry, PolicySet, out_of_range, read_policy};
 
 use super::rooms::name_of;
 
@@ -60,13 +60,14 @@ pub struct News {
 }
 
 /// A member without a model.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "policy", rename_all = "kebab-case")]
 pub enum Member {
-    /// Answers whoever mentions it, and sometimes asks who spoke last.
+    /// Answers whoever mentions it, and sometimes addresses who spoke last.
     Polite {
         /// The probability of speaking unasked.
         #[serde(default = "talks")]
+        #[schemars(range(min = 0.0, max = 1.0))]
         talks: f64,
     },
     /// Says nothing.
@@ -77,27 +78,8 @@ const fn talks() -> f64 {
     0.3
 }
 
-impl PolicySet for Member {
-    fn catalogue() -> Vec<PolicyEntry> {
-        let source = "the scenario's own";
-        let parameters =
-            vec![("talks", "the probability of speaking unasked (default 0.3; 0 to 1)".to_owned())];
-        let about = "answers whoever mentions it, and sometimes addresses who spoke last";
-        let polite = PolicyEntry { name: "polite", about, source, parameters };
-        vec![
-            polite,
-            PolicyEntry { name: "silent", about: "says nothing", source, parameters: Vec::new() },
-        ]
-    }
-
-    fn parse(policy: &str, parameters: &toml::Table) -> Result<Self, Problem> {
-        let member = read_policy(&Self::catalogue(), policy, parameters)?;
-        let problem = match &member {
-            Self::Polite { talks } => out_of_range("talks", *talks, 0.0, 1.0),
-            Self::Silent => None,
-        };
-        problem.map_or(Ok(member), Err)
-    }
+impl DescribedPolicies for Member {
+    const SOURCE: &'static str = "the scenario's own";
 }
 
 impl Policy<Words> for Member {

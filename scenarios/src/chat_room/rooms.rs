@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use throng_systems::environment::{Announcement, EnvironmentId, Environments};
-use throng_systems::out_of_range;
 use throng_systems::prelude::*;
 
 /// Where members are who are in no room.
@@ -27,12 +26,16 @@ pub fn name_of(agent: AgentId, members: u32) -> String {
 #[serde(default, deny_unknown_fields)]
 pub struct Rooms {
     /// Members of a room; agents follow each other in rooms.
+    #[schemars(range(min = 2, max = 1_000))]
     pub members: u32,
     /// The probability that a member who is out comes in before a round.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub comes: f64,
     /// The probability that a member who is in leaves before a round.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub leaves: f64,
     /// Exchanges of a round.
+    #[schemars(range(min = 1, max = 100))]
     pub exchanges: u32,
     /// What is announced, room by room; after the last one the first comes again.
     pub announcements: Vec<String>,
@@ -47,15 +50,13 @@ impl Default for Rooms {
 
 impl Settings for Rooms {
     fn problems(&self) -> Vec<Problem> {
-        let members = out_of_range("members", self.members.into(), 2.0, 1_000.0);
-        let exchanges = out_of_range("exchanges", self.exchanges.into(), 1.0, 100.0);
-        let comes = out_of_range("comes", self.comes, 0.0, 1.0);
-        let leaves = out_of_range("leaves", self.leaves, 0.0, 1.0);
         let hint = "write at least one announcement, an empty one if need be";
-        let silent = self.announcements.is_empty();
-        let silent =
-            silent.then(|| Problem::new("announcements", "there is no announcement", hint));
-        [members, exchanges, comes, leaves, silent].into_iter().flatten().collect()
+        let problem = || Problem::new("announcements", "there is no announcement", hint);
+        self.announcements.is_empty().then(problem).into_iter().collect()
+    }
+
+    fn changeable() -> &'static [&'static str] {
+        &["comes", "leaves"]
     }
 }
 

@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use throng_systems::network::Graph;
-use throng_systems::out_of_range;
 use throng_systems::prelude::*;
 
 /// The disease and the network on which it spreads.
@@ -11,10 +10,13 @@ use throng_systems::prelude::*;
 #[serde(default, deny_unknown_fields)]
 pub struct Disease {
     /// The probability that an infectious contact infects in a day.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub infection: f64,
     /// The probability that an infectious person recovers at the end of a day.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub recovery: f64,
     /// The share of people who are infectious at the beginning.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub first_cases: f64,
     /// Who is in contact with whom.
     pub network: Graph,
@@ -31,19 +33,13 @@ impl Default for Disease {
 }
 
 impl Settings for Disease {
-    fn problems(&self) -> Vec<Problem> {
-        let share = |key, value| out_of_range(key, value, 0.0, 1.0);
-        let shares = [
-            ("infection", self.infection),
-            ("recovery", self.recovery),
-            ("first_cases", self.first_cases),
-        ];
-        shares.into_iter().filter_map(|(key, value)| share(key, value)).collect()
-    }
-
     fn networks(&self) -> Vec<(&'static str, &Graph)> {
         let work = self.work.as_ref().map(|work| ("work", work));
         std::iter::once(("network", &self.network)).chain(work).collect()
+    }
+
+    fn changeable() -> &'static [&'static str] {
+        &["infection", "recovery"]
     }
 }
 

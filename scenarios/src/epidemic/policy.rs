@@ -1,8 +1,8 @@
 //! How people decide whether to stay at home.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use throng_systems::prelude::*;
-use throng_systems::{PolicyEntry, PolicySet, out_of_range, read_policy};
 
 use super::Case;
 
@@ -23,15 +23,16 @@ pub struct News {
 }
 
 /// People without a model.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "policy", rename_all = "kebab-case")]
 pub enum Citizen {
-    /// Goes out whatever happens: the textbook's epidemic.
+    /// Goes out whatever happens.
     Careless,
-    /// Stays at home while more people are infectious than this share.
+    /// Stays at home while more people are infectious than a share.
     Cautious {
-        /// The share of infectious people that is too much.
+        /// The share that is too much.
         #[serde(default = "above")]
+        #[schemars(range(min = 0.0, max = 1.0))]
         above: f64,
     },
 }
@@ -40,25 +41,9 @@ const fn above() -> f64 {
     0.01
 }
 
-impl PolicySet for Citizen {
-    fn catalogue() -> Vec<PolicyEntry> {
-        let source = "W. Kermack and A. McKendrick, \"A contribution to the mathematical theory of epidemics\", 1927";
-        let about = "goes out whatever happens";
-        let careless = PolicyEntry { name: "careless", about, source, parameters: Vec::new() };
-        let about = "stays at home while more people are infectious than a share";
-        let parameters =
-            vec![("above", "the share that is too much (default 0.01; 0 to 1)".to_owned())];
-        vec![careless, PolicyEntry { name: "cautious", about, source, parameters }]
-    }
-
-    fn parse(policy: &str, parameters: &toml::Table) -> Result<Self, Problem> {
-        let citizen = read_policy(&Self::catalogue(), policy, parameters)?;
-        let problem = match &citizen {
-            Self::Careless => None,
-            Self::Cautious { above } => out_of_range("above", *above, 0.0, 1.0),
-        };
-        problem.map_or(Ok(citizen), Err)
-    }
+impl DescribedPolicies for Citizen {
+    const SOURCE: &'static str = "W. Kermack and A. McKendrick, \"A contribution to the mathematical theory of \
+        epidemics\", 1927";
 }
 
 impl Policy<Choice> for Citizen {

@@ -7,9 +7,9 @@ mod policy;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use throng_systems::engine::reduce::{Groups, Moments, Reduction, reduce};
+use throng_systems::engine::reduce::{Groups, Moments, reduce_all};
 use throng_systems::prelude::*;
-use throng_systems::{TemplateValue, out_of_range, prompt_of, template_values};
+use throng_systems::{TemplateValue, prompt_of, template_values};
 
 pub use policy::{Group, Guesser, News, Number};
 
@@ -24,8 +24,10 @@ const GROUPS_MAX: u32 = 1_000;
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
     /// Number of groups; agent a is in group a modulo their number, plus 1.
+    #[schemars(range(min = 1, max = GROUPS_MAX))]
     pub groups: u32,
     /// What the mean of the group numbers is multiplied by.
+    #[schemars(range(min = 0.0, max = 2.0))]
     pub ratio: f64,
 }
 
@@ -35,12 +37,7 @@ impl Default for Rules {
     }
 }
 
-impl Settings for Rules {
-    fn problems(&self) -> Vec<Problem> {
-        let groups = out_of_range("groups", self.groups.into(), 1.0, GROUPS_MAX.into());
-        groups.into_iter().chain(out_of_range("ratio", self.ratio, 0.0, 2.0)).collect()
-    }
-}
+impl Settings for Rules {}
 
 /// A round's result for a group; that of everyone has the mean of the group numbers.
 #[derive(Columns, Clone, Copy, Debug, Default, PartialEq)]
@@ -102,19 +99,15 @@ fn resolve(
     members: Query<(&Group, &Reply<Number>)>,
 ) -> Result<(), BevyError> {
     let empty = Groups::new(rules.groups as usize, &Moments::default());
-    let mut groups = empty.clone();
-    for rows in members.contiguous_iter()? {
-        let part = reduce(&pool, rows, &empty, |groups, (own, replies)| {
-            for (own, reply) in own.iter().zip(replies) {
-                match reply {
-                    Reply::Answered(number) => groups.group(own.0 as usize - 1).add(number.0),
-                    Reply::Failed(_) | Reply::NotAsked => (),
-                }
+    let tables = members.contiguous_iter()?;
+    let groups = reduce_all((&pool, &mesh), tables, &empty, |groups, (own, replies)| {
+        for (own, reply) in own.iter().zip(replies) {
+            match reply {
+                Reply::Answered(number) => groups.group(own.0 as usize - 1).add(number.0),
+                Reply::Failed(_) | Reply::NotAsked => (),
             }
-        });
-        groups.merge(&part);
-    }
-    let groups = mesh.total(groups)?;
+        }
+    })?;
     let two = |number: f64| Decimal::nearest(number, 2);
     news.numbers = groups.iter().map(|group| group.mean().and_then(two)).collect();
     let mut all = Moments::default();

@@ -1,8 +1,8 @@
 //! What members report, what they are told, and how they guess without a model.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use throng_systems::prelude::*;
-use throng_systems::{PolicyEntry, PolicySet, out_of_range, read_policy};
 
 /// The group of a member, from 1.
 #[derive(Component, Columns, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,16 +23,17 @@ pub struct News {
 }
 
 /// How members guess without a model.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "policy", rename_all = "kebab-case")]
 pub enum Guesser {
-    /// Ratio × the mean of the last group numbers, with an error.
+    /// Answers the last target of the groups, the first time ratio × 50, with an error.
     BestResponse {
         /// Standard deviation of the error.
         #[serde(default = "error")]
+        #[schemars(range(min = 0.0, max = 100.0))]
         error: f64,
     },
-    /// Any number.
+    /// Answers any number with equal probability.
     Uniform,
 }
 
@@ -40,27 +41,9 @@ const fn error() -> f64 {
     5.0
 }
 
-impl PolicySet for Guesser {
-    fn catalogue() -> Vec<PolicyEntry> {
-        let source =
-            "R. Nagel, \"Unraveling in Guessing Games\", American Economic Review 85(5), 1995";
-        let parameters =
-            vec![("error", "standard deviation of the error (default 5; 0 to 100)".to_owned())];
-        let about =
-            "answers the last target of the groups, the first time ratio × 50, with an error";
-        let best = PolicyEntry { name: "best-response", about, source, parameters };
-        let about = "answers any number with equal probability";
-        vec![best, PolicyEntry { name: "uniform", about, source, parameters: Vec::new() }]
-    }
-
-    fn parse(policy: &str, parameters: &toml::Table) -> Result<Self, Problem> {
-        let guesser = read_policy(&Self::catalogue(), policy, parameters)?;
-        let problem = match &guesser {
-            Self::BestResponse { error } => out_of_range("error", *error, 0.0, 100.0),
-            Self::Uniform => None,
-        };
-        problem.map_or(Ok(guesser), Err)
-    }
+impl DescribedPolicies for Guesser {
+    const SOURCE: &'static str =
+        "R. Nagel, \"Unraveling in Guessing Games\", American Economic Review 85(5), 1995";
 }
 
 impl Policy<Number> for Guesser {

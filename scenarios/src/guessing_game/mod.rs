@@ -168,17 +168,17 @@ impl Policy<Guess> for policy::Policy {
 }
 
 /// A parameter's name, and its meaning, default and range in words.
-fn described(parameter: &policy::Parameter) -> (&'static str, String) {
+fn described(parameter: &policy::Parameter) -> (String, String) {
     let (meaning, default, range) = (parameter.meaning(), parameter.default(), parameter.range());
-    (parameter.name(), format!("{meaning} (default {default}; {range})"))
+    (parameter.name().to_owned(), format!("{meaning} (default {default}; {range})"))
 }
 
 impl PolicySet for policy::Policy {
     fn catalogue() -> Vec<PolicyEntry> {
         let entry = |info: &policy::PolicyInfo| PolicyEntry {
-            name: info.name,
-            about: info.sentence,
-            source: info.source,
+            name: info.name.to_owned(),
+            about: info.sentence.to_owned(),
+            source: info.source.to_owned(),
             parameters: info.parameters.iter().map(described).collect(),
         };
         Self::catalogue().iter().map(entry).collect()

@@ -1,8 +1,8 @@
 //! What people say, and how they change their opinions without a model.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use throng_systems::prelude::*;
-use throng_systems::{PolicyEntry, PolicySet, out_of_range, read_policy};
 
 use super::seen::Seen;
 
@@ -26,28 +26,32 @@ pub struct News {
 }
 
 /// Members of the society without a model. All write down the rumour with a probability, once they know it.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "policy", rename_all = "kebab-case")]
 pub enum Member {
-    /// Moves part of the way toward one contact.
+    /// Moves part of the way toward one contact, drawn anew each round.
     Deffuant {
-        /// The part of the difference that is made up for.
+        /// The part of the difference made up for.
         #[serde(default = "half")]
+        #[schemars(range(min = 0.0, max = 1.0))]
         pace: f64,
-        /// The probability of passing on the rumour.
+        /// The probability of passing on the rumour in a round.
         #[serde(default = "half")]
+        #[schemars(range(min = 0.0, max = 1.0))]
         tells: f64,
     },
     /// Takes the mean of all opinions that are near enough.
     HegselmannKrause {
-        /// The probability of passing on the rumour.
+        /// The probability of passing on the rumour in a round.
         #[serde(default = "half")]
+        #[schemars(range(min = 0.0, max = 1.0))]
         tells: f64,
     },
     /// Never changes its opinion.
     Stubborn {
-        /// The probability of passing on the rumour.
+        /// The probability of passing on the rumour in a round.
         #[serde(default = "half")]
+        #[schemars(range(min = 0.0, max = 1.0))]
         tells: f64,
     },
 }
@@ -65,39 +69,9 @@ impl Member {
     }
 }
 
-impl PolicySet for Member {
-    fn catalogue() -> Vec<PolicyEntry> {
-        let text = "the probability of passing on the rumour in a round (default 0.5; 0 to 1)";
-        let tells = || ("tells", text.to_owned());
-        let text = "the part of the difference made up for (default 0.5; 0 to 1)";
-        let pace = ("pace", text.to_owned());
-        let krause =
-            "R. Hegselmann and U. Krause, \"Opinion dynamics and bounded confidence\", 2002";
-        let entry =
-            |name, about, source, parameters| PolicyEntry { name, about, source, parameters };
-        vec![
-            entry(
-                "deffuant",
-                "moves part of the way toward one contact, drawn anew each round",
-                "G. Deffuant and others, \"Mixing beliefs among interacting agents\", 2000",
-                vec![pace, tells()],
-            ),
-            entry(
-                "hegselmann-krause",
-                "takes the mean of all opinions that are near enough",
-                krause,
-                vec![tells()],
-            ),
-            entry("stubborn", "never changes its opinion", krause, vec![tells()]),
-        ]
-    }
-
-    fn parse(policy: &str, parameters: &toml::Table) -> Result<Self, Problem> {
-        let member = read_policy(&Self::catalogue(), policy, parameters)?;
-        let pace = if let Self::Deffuant { pace, .. } = &member { *pace } else { half() };
-        let problem = out_of_range("pace", pace, 0.0, 1.0);
-        problem.or(out_of_range("tells", member.tells(), 0.0, 1.0)).map_or(Ok(member), Err)
-    }
+impl DescribedPolicies for Member {
+    const SOURCE: &'static str = "G. Deffuant and others, \"Mixing beliefs among interacting agents\", 2000; \
+        R. Hegselmann and U. Krause, \"Opinion dynamics and bounded confidence\", 2002";
 }
 
 impl Policy<Statement> for Member {

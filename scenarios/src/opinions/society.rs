@@ -2,9 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use throng_systems::Shown;
 use throng_systems::network::Graph;
 use throng_systems::prelude::*;
-use throng_systems::{Shown, out_of_range};
 
 use super::seen::Opinion;
 
@@ -13,12 +13,15 @@ use super::seen::Opinion;
 #[serde(default, deny_unknown_fields)]
 pub struct Society {
     /// The largest difference of opinions that are listened to, 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub confidence: f64,
     /// The probability that a person replaces a contact whose opinion is further away, per round.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub unfollow: f64,
     /// The rumour.
     pub rumour: String,
     /// The share of people who know the rumour at first.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub first_told: f64,
     /// Who follows whom.
     pub network: Graph,
@@ -38,20 +41,18 @@ impl Default for Society {
 
 impl Settings for Society {
     fn problems(&self) -> Vec<Problem> {
-        let share = |key, value| out_of_range(key, value, 0.0, 1.0);
-        let shares = [
-            share("confidence", self.confidence),
-            share("unfollow", self.unfollow),
-            share("first_told", self.first_told),
-        ];
         let unsaid = self.rumour.trim().is_empty() && self.first_told > 0.0;
         let hint = "write what the rumour says, or first_told = 0";
-        let silent = unsaid.then(|| Problem::new("rumour", "the rumour says nothing", hint));
-        shares.into_iter().flatten().chain(silent).collect()
+        let problem = || Problem::new("rumour", "the rumour says nothing", hint);
+        unsaid.then(problem).into_iter().collect()
     }
 
     fn networks(&self) -> Vec<(&'static str, &Graph)> {
         vec![("network", &self.network)]
+    }
+
+    fn changeable() -> &'static [&'static str] {
+        &["confidence", "unfollow"]
     }
 }
 

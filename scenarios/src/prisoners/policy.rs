@@ -1,8 +1,8 @@
 //! The classic strategies of the repeated prisoner's dilemma.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use throng_systems::prelude::*;
-use throng_systems::{PolicyEntry, PolicySet, read_policy};
 
 /// What a player does.
 #[derive(Component, Answer, Columns, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ impl Match {
 pub struct News;
 
 /// A strategy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(tag = "policy", rename_all = "kebab-case")]
 pub enum Player {
     /// Begins with cooperation, then does what the other did.
@@ -57,27 +57,10 @@ pub enum Player {
     Random,
 }
 
-impl PolicySet for Player {
-    fn catalogue() -> Vec<PolicyEntry> {
-        let axelrod = "R. Axelrod, \"Effective choice in the prisoner's dilemma\", 1980";
-        let friedman = "J. Friedman, \"A non-cooperative equilibrium for supergames\", 1971";
-        let nowak =
-            "M. Nowak and K. Sigmund, \"A strategy of win-stay, lose-shift\", Nature 364, 1993";
-        let entry =
-            |name, about, source| PolicyEntry { name, about, source, parameters: Vec::new() };
-        vec![
-            entry("tit-for-tat", "begins with cooperation, then does what the other did", axelrod),
-            entry("cooperator", "always cooperates", axelrod),
-            entry("defector", "always defects", axelrod),
-            entry("grim", "cooperates until the other defects once", friedman),
-            entry("win-stay-lose-shift", "repeats what went well and changes what did not", nowak),
-            entry("random", "does either with the same probability", axelrod),
-        ]
-    }
-
-    fn parse(policy: &str, parameters: &toml::Table) -> Result<Self, Problem> {
-        read_policy(&Self::catalogue(), policy, parameters)
-    }
+impl DescribedPolicies for Player {
+    const SOURCE: &'static str = "R. Axelrod, \"Effective choice in the prisoner's dilemma\", 1980; \
+        J. Friedman, \"A non-cooperative equilibrium for supergames\", 1971 (grim); M. Nowak and K. Sigmund, \
+        \"A strategy of win-stay, lose-shift\", Nature 364, 1993";
 }
 
 impl Policy<Choice> for Player {

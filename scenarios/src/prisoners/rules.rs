@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use throng_systems::out_of_range;
 use throng_systems::prelude::*;
 
 use super::policy::Choice;
@@ -12,6 +11,7 @@ use super::policy::Choice;
 #[serde(default, deny_unknown_fields)]
 pub struct Tournament {
     /// Rounds of a match.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub rounds: u32,
     /// Points for defecting against a cooperator.
     pub temptation: u32,
@@ -32,14 +32,11 @@ impl Default for Tournament {
 
 impl Settings for Tournament {
     fn problems(&self) -> Vec<Problem> {
-        let ordered = self.temptation > self.reward
-            && self.reward > self.punishment
-            && self.punishment > self.sucker;
+        let points = [self.temptation, self.reward, self.punishment, self.sucker];
+        let ordered = points.windows(2).all(|pair| pair[0] > pair[1]);
         let hint = "write temptation > reward > punishment > sucker";
-        let order =
-            (!ordered).then(|| Problem::new("temptation", "these points make no dilemma", hint));
-        let rounds = out_of_range("rounds", self.rounds.into(), 1.0, 1_000_000.0);
-        order.into_iter().chain(rounds).collect()
+        let problem = || Problem::new("temptation", "these points make no dilemma", hint);
+        (!ordered).then(problem).into_iter().collect()
     }
 }
 

@@ -1,7 +1,8 @@
 //! How the strategies stand.
 
 use serde::{Deserialize, Serialize};
-use throng_systems::engine::reduce::{Groups, OrderFree, Reduction, reduce};
+use throng_systems::engine::reduce::{Groups, Reduction, merge_all, reduce_all};
+use throng_systems::engine::sums;
 use throng_systems::prelude::*;
 
 use super::Score;
@@ -21,18 +22,13 @@ pub(super) fn resolve(
     players: Query<(&ModelRef, &Score)>,
 ) -> Result<(), BevyError> {
     let empty = Groups::new(models.names.len().max(1), &Tally::default());
-    let mut all = empty.clone();
-    for rows in players.contiguous_iter()? {
-        all.merge(&reduce(&pool, rows, &empty, |all, (models, scores)| {
-            for (model, score) in models.iter().zip(scores) {
-                all.group(model.0.into()).merge(&Tally { players: 1, points: score.0.into() });
-            }
-        }));
-    }
-    let all = mesh.total(all)?;
-    let mut everyone = Tally::default();
-    all.iter().for_each(|tally| everyone.merge(tally));
-    summaries.add(&everyone.standing());
+    let tables = players.contiguous_iter()?;
+    let all = reduce_all((&pool, &mesh), tables, &empty, |all, (models, scores)| {
+        for (model, score) in models.iter().zip(scores) {
+            all.group(model.0.into()).merge(&Tally { players: 1, points: score.0.into() });
+        }
+    })?;
+    summaries.add(&merge_all(&Tally::default(), all.iter()).standing());
     for (model, tally) in models.refs().zip(all.iter()) {
         summaries.add_group("model", models.name(model), &tally.standing());
     }
@@ -54,11 +50,4 @@ impl Tally {
     }
 }
 
-impl Reduction for Tally {
-    fn merge(&mut self, later: &Self) {
-        self.players += later.players;
-        self.points += later.points;
-    }
-}
-
-impl OrderFree for Tally {}
+sums!(Tally { players, points });

@@ -9,9 +9,7 @@ mod results;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use throng_systems::prelude::*;
-use throng_systems::{
-    ShowSystems, Shown, Shows, TemplateValue, out_of_range, prompt_of, template_values,
-};
+use throng_systems::{ShowSystems, Shown, Shows, TemplateValue, prompt_of, template_values};
 
 pub use policy::{Gift, Given, Giver, News, Past};
 pub use results::PotRound;
@@ -24,10 +22,13 @@ const QUESTION: &str = include_str!("prompts/question.j2");
 #[serde(default, deny_unknown_fields)]
 pub struct Pot {
     /// Members of a group; agents follow each other in groups, and the last group may be smaller.
+    #[schemars(range(min = 2, max = 1_000))]
     pub members: u32,
     /// What each member gets in each round.
+    #[schemars(range(min = 1, max = 20))]
     pub endowment: u32,
     /// What the pot is multiplied by before it is shared.
+    #[schemars(range(min = 0.0, max = 100.0))]
     pub multiplier: f64,
 }
 
@@ -38,13 +39,6 @@ impl Default for Pot {
 }
 
 impl Settings for Pot {
-    fn problems(&self) -> Vec<Problem> {
-        let members = out_of_range("members", self.members.into(), 2.0, 1_000.0);
-        let endowment = out_of_range("endowment", self.endowment.into(), 1.0, 20.0);
-        let multiplier = out_of_range("multiplier", self.multiplier, 0.0, 100.0);
-        members.into_iter().chain(endowment).chain(multiplier).collect()
-    }
-
     fn changeable() -> &'static [&'static str] {
         &["multiplier"]
     }

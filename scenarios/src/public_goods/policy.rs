@@ -1,8 +1,8 @@
 //! Kinds of givers that experiments find.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use throng_systems::prelude::*;
-use throng_systems::{PolicyEntry, PolicySet, out_of_range, read_policy};
 
 /// What a member gives to the pot.
 #[derive(Component, Answer, Columns, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,13 +29,14 @@ pub struct News {
 }
 
 /// A kind of giver.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "policy", rename_all = "kebab-case")]
 pub enum Giver {
-    /// Gives what the others gave on average, or a little less.
+    /// Gives half at first, then a part of what the others gave on average.
     Reciprocal {
         /// The part of the others' mean that it matches.
         #[serde(default = "matches")]
+        #[schemars(range(min = 0.0, max = 10.0))]
         matches: f64,
     },
     /// Gives nothing.
@@ -48,30 +49,9 @@ const fn matches() -> f64 {
     0.9
 }
 
-impl PolicySet for Giver {
-    fn catalogue() -> Vec<PolicyEntry> {
-        let source = "U. Fischbacher, S. Gächter and E. Fehr, \"Are people conditionally cooperative?\", 2001";
-        let parameters = vec![(
-            "matches",
-            "the part of the others' mean that it matches (default 0.9; 0 to 10)".to_owned(),
-        )];
-        let about = "gives half at first, then a part of what the others gave on average";
-        let entry = |name, about| PolicyEntry { name, about, source, parameters: Vec::new() };
-        vec![
-            PolicyEntry { name: "reciprocal", about, source, parameters },
-            entry("free-rider", "gives nothing"),
-            entry("altruist", "gives everything"),
-        ]
-    }
-
-    fn parse(policy: &str, parameters: &toml::Table) -> Result<Self, Problem> {
-        let giver = read_policy(&Self::catalogue(), policy, parameters)?;
-        let problem = match &giver {
-            Self::Reciprocal { matches } => out_of_range("matches", *matches, 0.0, 10.0),
-            Self::FreeRider | Self::Altruist => None,
-        };
-        problem.map_or(Ok(giver), Err)
-    }
+impl DescribedPolicies for Giver {
+    const SOURCE: &'static str =
+        "U. Fischbacher, S. Gächter and E. Fehr, \"Are people conditionally cooperative?\", 2001";
 }
 
 impl Policy<Gift> for Giver {

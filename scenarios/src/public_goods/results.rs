@@ -1,6 +1,6 @@
 //! What members gave in a round.
 
-use throng_systems::engine::reduce::{Moments, Reduction, reduce};
+use throng_systems::engine::reduce::Moments;
 use throng_systems::prelude::*;
 
 use super::policy::Given;
@@ -16,19 +16,12 @@ pub struct PotRound {
     pub sd: Option<f64>,
 }
 
-pub(super) fn resolve(
-    (pool, mesh): (Res<Pool>, Res<Mesh>),
-    mut summaries: ResMut<Summaries>,
-    members: Query<&Given>,
-) -> Result<(), BevyError> {
-    let mut all = Moments::default();
-    for given in members.contiguous_iter()? {
-        all.merge(&reduce(&pool, given, &Moments::default(), |sum, given| {
-            given.iter().filter_map(|given| given.0).for_each(|gift| sum.add(whole(gift)));
-        }));
-    }
-    let all = mesh.total(all)?;
-    summaries.add(&PotRound { gave: all.n() as i64, mean: all.mean(), sd: all.sd() });
+pub(super) fn resolve(mut census: Census, members: Query<&Given>) -> Result<(), BevyError> {
+    let (tables, empty) = (members.contiguous_iter()?, Moments::default());
+    let all = census.total(tables, &empty, |sum, given| {
+        given.iter().filter_map(|given| given.0).for_each(|gift| sum.add(whole(gift)));
+    })?;
+    census.write(&PotRound { gave: all.n() as i64, mean: all.mean(), sd: all.sd() });
     Ok(())
 }
 

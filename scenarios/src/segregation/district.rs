@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use throng_systems::out_of_range;
 use throng_systems::prelude::*;
 use throng_systems::space::CELLS_MAX;
 
@@ -11,8 +10,10 @@ use throng_systems::space::CELLS_MAX;
 #[serde(default, deny_unknown_fields)]
 pub struct District {
     /// Share of the cells that are taken, 0.1 to 0.99.
+    #[schemars(range(min = 0.1, max = 0.99))]
     pub density: f64,
     /// Share of the first kind.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub first: f64,
 }
 
@@ -23,11 +24,6 @@ impl Default for District {
 }
 
 impl Settings for District {
-    fn problems(&self) -> Vec<Problem> {
-        let density = out_of_range("density", self.density, 0.1, 0.99);
-        density.into_iter().chain(out_of_range("first", self.first, 0.0, 1.0)).collect()
-    }
-
     fn problems_among(&self, agents: u64) -> Vec<Problem> {
         let side = self.side(agents);
         let hint = "write a higher density, or play fewer agents";

@@ -1,8 +1,8 @@
 //! What people see of their neighbours, and when they move without a model.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use throng_systems::prelude::*;
-use throng_systems::{PolicyEntry, PolicySet, out_of_range, read_policy};
 
 /// Who lives in the cells around.
 #[derive(Component, Columns, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,14 +26,15 @@ pub enum Choice {
 #[derive(Resource, Debug, Default)]
 pub struct News;
 
-/// Moves when the share of neighbours alike is below a threshold.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// A resident without a model.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "policy", rename_all = "kebab-case")]
 pub enum Resident {
-    /// The wish of Schelling's residents.
+    /// Moves when the share of neighbours alike is below a threshold.
     Threshold {
-        /// The smallest share of neighbours alike that is enough.
+        /// The share that is enough.
         #[serde(default = "share")]
+        #[schemars(range(min = 0.0, max = 1.0))]
         share: f64,
     },
 }
@@ -42,20 +43,8 @@ const fn share() -> f64 {
     0.3
 }
 
-impl PolicySet for Resident {
-    fn catalogue() -> Vec<PolicyEntry> {
-        let about = "moves when the share of neighbours alike is below a threshold";
-        let source = "T. Schelling, \"Dynamic models of segregation\", 1971";
-        let parameters =
-            vec![("share", "the share that is enough (default 0.3; 0 to 1)".to_owned())];
-        vec![PolicyEntry { name: "threshold", about, source, parameters }]
-    }
-
-    fn parse(policy: &str, parameters: &toml::Table) -> Result<Self, Problem> {
-        let resident = read_policy(&Self::catalogue(), policy, parameters)?;
-        let Self::Threshold { share } = resident;
-        out_of_range("share", share, 0.0, 1.0).map_or(Ok(resident), Err)
-    }
+impl DescribedPolicies for Resident {
+    const SOURCE: &'static str = "T. Schelling, \"Dynamic models of segregation\", 1971";
 }
 
 impl Policy<Choice> for Resident {

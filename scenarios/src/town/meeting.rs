@@ -1,6 +1,5 @@
 //! Whom people meet: those of the same place who are a few metres away, and whoever speaks to them.
 
-use throng_systems::engine::stream::Stream;
 use throng_systems::environment::Within;
 use throng_systems::mail::{Mail, Sender};
 use throng_systems::prelude::*;
@@ -44,28 +43,9 @@ pub(super) fn meet(
         // What was said when the last round was over is heard, and too late to be answered.
         company.spoken_to = None;
         let is_here = |other: AgentId| *places.of(other) == *within && other != *agent;
-        let near = |visit: &mut dyn FnMut(AgentId)| {
-            let near = index.near(&plane);
-            near.within(*at, TALK_M, |near| {
-                if is_here(near.agent) {
-                    visit(near.agent);
-                }
-            });
-        };
-        let arrives = company.arrives;
-        company.other = arrives.then(|| one_of(&mut streams.agent(*agent), near)).flatten();
+        let mut anyone =
+            || index.near(&plane).any_within(*at, TALK_M, &mut streams.agent(*agent), is_here);
+        company.other = company.arrives.then(&mut anyone).flatten();
         awake.0 = company.other.is_some();
     }
-}
-
-/// One of those who are visited, each with the same probability.
-fn one_of(stream: &mut Stream, visit_all: impl FnOnce(&mut dyn FnMut(AgentId))) -> Option<AgentId> {
-    let (mut seen, mut chosen) = (0, None);
-    visit_all(&mut |agent| {
-        seen += 1;
-        if stream.below(seen) == 0 {
-            chosen = Some(agent);
-        }
-    });
-    chosen
 }

@@ -1,8 +1,8 @@
 //! Whom people meet, whom they remember, and what they say without a model.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use throng_systems::prelude::*;
-use throng_systems::{PolicyEntry, PolicySet, out_of_range, read_policy};
 
 /// People that one remembers; the oldest acquaintance is forgotten.
 const MET_MAX: usize = 4;
@@ -54,13 +54,14 @@ impl Company {
 pub struct News;
 
 /// A person without a model.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "policy", rename_all = "kebab-case")]
 pub enum Townsman {
     /// Answers, talks to acquaintances, and to strangers sometimes.
     Sociable {
         /// The probability of talking to a stranger.
         #[serde(default = "strangers")]
+        #[schemars(range(min = 0.0, max = 1.0))]
         strangers: f64,
     },
     /// Never talks.
@@ -71,25 +72,8 @@ const fn strangers() -> f64 {
     0.3
 }
 
-impl PolicySet for Townsman {
-    fn catalogue() -> Vec<PolicyEntry> {
-        let source = "the scenario's own";
-        let text = "the probability of talking to a stranger (default 0.3; 0 to 1)";
-        let parameters = vec![("strangers", text.to_owned())];
-        let about = "answers, talks to acquaintances, and to strangers sometimes";
-        let sociable = PolicyEntry { name: "sociable", about, source, parameters };
-        let shy = PolicyEntry { name: "shy", about: "never talks", source, parameters: Vec::new() };
-        vec![sociable, shy]
-    }
-
-    fn parse(policy: &str, parameters: &toml::Table) -> Result<Self, Problem> {
-        let person = read_policy(&Self::catalogue(), policy, parameters)?;
-        let problem = match &person {
-            Self::Sociable { strangers } => out_of_range("strangers", *strangers, 0.0, 1.0),
-            Self::Shy => None,
-        };
-        problem.map_or(Ok(person), Err)
-    }
+impl DescribedPolicies for Townsman {
+    const SOURCE: &'static str = "the scenario's own";
 }
 
 impl Policy<Words> for Townsman {

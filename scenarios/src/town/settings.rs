@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use throng_systems::out_of_range;
 use throng_systems::prelude::*;
 use throng_systems::timeline::{HOUR, Hours, Moment, Weekday};
 
@@ -13,20 +12,26 @@ pub struct Town {
     /// The morning of the first day, such as "2026-06-01 06:00".
     pub start: String,
     /// Days until the run ends.
+    #[schemars(range(min = 1, max = 10_000))]
     pub days: u32,
     /// People who share a home.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub household: u32,
     /// People who share a workplace.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub staff: u32,
     /// Parks.
+    #[schemars(range(min = 1, max = 1_000))]
     pub parks: u32,
     /// The hour at which parks open.
     pub parks_open: u32,
     /// The hour at which parks close.
     pub parks_close: u32,
     /// The length of a side of the town, in metres.
+    #[schemars(range(min = 10.0, max = 1_000_000.0))]
     pub side_m: f64,
     /// How often people speak in turn when they meet.
+    #[schemars(range(min = 1, max = 100))]
     pub turns: u32,
 }
 
@@ -44,25 +49,12 @@ impl Settings for Town {
         let start = self.start.parse::<Moment>().err();
         let start = start
             .map(|problem| Problem::new("start", problem.to_string(), "write a date and a time"));
-        let range = |key, value: u32, high| out_of_range(key, value.into(), 1.0, high);
         let hours = self.park_hours();
         let message = "parks cannot close before they open, or after 24";
         let hours = hours.is_none().then(|| {
             Problem::new("parks_close", message, "write hours from 0 to 24, the later one here")
         });
-        [
-            range("days", self.days, 10_000.0),
-            range("household", self.household, 1e6),
-            range("staff", self.staff, 1e6),
-            range("parks", self.parks, 1_000.0),
-            range("turns", self.turns, 100.0),
-            out_of_range("side_m", self.side_m, 10.0, 1e6),
-            start,
-            hours,
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        start.into_iter().chain(hours).collect()
     }
 }
 

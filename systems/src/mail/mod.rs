@@ -1,5 +1,6 @@
 //! What agents write: letters to one, posts to many, delivered in the next exchange.
 
+mod authors;
 mod letters;
 mod posts;
 

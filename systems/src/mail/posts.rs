@@ -6,6 +6,7 @@ use throng_engine::record::{Column, ColumnSpec, Columns};
 use throng_engine::{AgentId, Exchanges, Mesh, Phase, Population, Round, Simulation, Tables};
 
 use super::Message;
+use super::authors::Authors;
 use super::letters::KeepSystems;
 use crate::network::{Layer, Network};
 use crate::rows::each_in_order;
@@ -73,6 +74,7 @@ pub struct Board<M: Message> {
     posts: Vec<Post<M>>,
     /// Places of posts, by audience and then as above.
     order: Vec<u32>,
+    authors: Authors,
     lost: u64,
 }
 
@@ -96,10 +98,9 @@ impl<M: Message> Board<M> {
     }
 
     /// The posts of an author, in sequence.
+    #[inline]
     pub fn by(&self, author: AgentId) -> &[Post<M>] {
-        let start = self.posts.partition_point(|post| post.from < author);
-        let length = self.posts[start..].partition_point(|post| post.from == author);
-        &self.posts[start..start + length]
+        &self.posts[self.authors.posts(author)]
     }
 
     /// What an agent's contacts wrote to their followers, by author and sequence.
@@ -127,7 +128,8 @@ pub trait Posts {
 
 impl Posts for Simulation {
     fn posts<M: Message>(&mut self, rules: PostRules) -> &mut Self {
-        self.insert_resource(Board::<M> { rules, posts: Vec::new(), order: Vec::new(), lost: 0 })
+        let (posts, order, authors) = (Vec::new(), Vec::new(), Authors::default());
+        self.insert_resource(Board::<M> { rules, posts, order, authors, lost: 0 })
             .carries::<Posting<M>>()
             .add_systems(Phase::Observe, put_up::<M>.in_set(PostSystems))
     }
@@ -229,6 +231,7 @@ fn put_up<M: Message>(
     board.posts = parts.into_iter().flat_map(|(posts, _)| posts).collect();
     board.order = (0..board.posts.len() as u32).collect();
     let posts = &board.posts;
+    board.authors.index(posts.iter().map(|post| post.from));
     board.order.sort_by_key(|&place| posts[place as usize].audience);
     Ok(())
 }

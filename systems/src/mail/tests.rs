@@ -148,6 +148,24 @@ fn write_planned(plan: Res<Plan>, mut agents: Query<(&AgentId, &mut Outbox<u32>)
 
 proptest! {
     #[test]
+    fn the_posts_of_an_author_are_those_that_name_it(
+        authors in prop::collection::vec(0_u32..300, 0..80),
+        asked in prop::collection::vec(0_u32..600, 1..80),
+    ) {
+        let mut authors = authors;
+        authors.sort_unstable();
+        let mut index = authors::Authors::default();
+        // An index is used exchange after exchange.
+        index.index([AgentId(599)].into_iter());
+        index.index(authors.iter().copied().map(AgentId));
+        for author in asked {
+            let found: Vec<_> = index.posts(AgentId(author)).collect();
+            let all = authors.iter().enumerate().filter(|(_, by)| **by == author);
+            prop_assert_eq!(found, all.map(|(place, _)| place).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
     fn letters_are_conserved_whatever_is_written(
         letters in prop::collection::vec((0_u32..6, 0_u32..8), 0..60),
         outbox_max in 0_u32..8,

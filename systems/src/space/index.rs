@@ -1,9 +1,11 @@
 //! An index of positions: agents sorted by cell in a counting pass, with range and nearest queries.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use bevy_ecs::prelude::Resource;
-use throng_engine::{AgentId, Pool};
+use throng_engine::stream::Stream;
+use throng_engine::{AgentId, AgentRange, Pool};
 
 use super::plane::{Borders, Plane, Position};
 
@@ -17,9 +19,14 @@ pub struct SpatialIndex {
     rows: usize,
     /// Where each cell's agents begin; one more than cells.
     starts: Vec<u32>,
-    agents: Vec<AgentId>,
-    /// Positions in the order of `agents`.
-    positions: Vec<Position>,
+    entries: Vec<Entry>,
+}
+
+/// An agent and where it is, side by side, since who looks at one needs the other.
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    at: Position,
+    agent: AgentId,
 }
 
 /// An agent that is near, with the square of its distance.
@@ -48,31 +55,27 @@ impl SpatialIndex {
     pub fn new(plane: &Plane) -> Self {
         let (width, height) = plane.size();
         let (columns, rows) = (side(width, plane.reach()), side(height, plane.reach()));
-        let starts = vec![0; columns * rows + 1];
-        Self { columns, rows, starts, agents: Vec::new(), positions: Vec::new() }
+        Self { columns, rows, starts: vec![0; columns * rows + 1], entries: Vec::new() }
     }
 
     /// Indexes the positions of all agents, by agent; all must be on the plane.
     pub fn build(&mut self, pool: &Pool, plane: &Plane, positions: &[Position]) {
-        let cells: Vec<u32> = pool
-            .chunks(positions, |positions| {
-                let cell = |at: &Position| self.cell(plane, *at) as u32;
-                positions.iter().map(cell).collect::<Vec<_>>()
-            })
-            .concat();
+        let cells = pool.chunks(positions, |positions| {
+            let cell = |at: &Position| self.cell(plane, *at) as u32;
+            positions.iter().map(cell).collect::<Vec<_>>()
+        });
+        let cells = || cells.iter().flatten();
         let mut next = std::mem::take(&mut self.starts);
         next.fill(0);
-        cells.iter().for_each(|cell| next[*cell as usize] += 1);
+        cells().for_each(|cell| next[*cell as usize] += 1);
         let mut sum = 0;
         for start in &mut next {
             sum += std::mem::replace(start, sum);
         }
-        self.agents.resize(positions.len(), AgentId(0));
-        self.positions.resize(positions.len(), Position::default());
-        for ((cell, position), agent) in cells.iter().zip(positions).zip(0..) {
+        self.entries.resize(positions.len(), Entry::default());
+        for ((cell, at), agent) in cells().zip(positions).zip(0..) {
             let end = &mut next[*cell as usize];
-            self.agents[*end as usize] = AgentId(agent);
-            self.positions[*end as usize] = *position;
+            self.entries[*end as usize] = Entry { at: *at, agent: AgentId(agent) };
             *end += 1;
         }
         // After the pass each cell's place is its end, which is the start of the next one.
@@ -84,16 +87,18 @@ impl SpatialIndex {
         self.starts = next;
     }
 
-    fn column(&self, plane: &Plane, x: f64) -> usize {
-        ((x / plane.size().0 * self.columns as f64) as usize).min(self.columns - 1)
-    }
-
-    fn row(&self, plane: &Plane, y: f64) -> usize {
-        ((y / plane.size().1 * self.rows as f64) as usize).min(self.rows - 1)
-    }
-
     fn cell(&self, plane: &Plane, at: Position) -> usize {
-        self.row(plane, at.y) * self.columns + self.column(plane, at.x)
+        let (width, height) = plane.size();
+        let along = |value: f64, length: f64, count: usize| {
+            ((value / length * count as f64) as usize).min(count - 1)
+        };
+        along(at.y, height, self.rows) * self.columns + along(at.x, width, self.columns)
+    }
+
+    /// Everyone in a run of cells that follow each other, cell by cell.
+    #[inline]
+    fn run(&self, cells: Range<usize>) -> &[Entry] {
+        &self.entries[self.starts[cells.start] as usize..self.starts[cells.end] as usize]
     }
 
     /// The queries on this index.
@@ -102,23 +107,32 @@ impl SpatialIndex {
     }
 }
 
-/// The cells along one axis that a span touches, in order.
+/// The cells along one axis that a stretch touches, in order: beyond a joined border they begin anew.
 fn touched(
-    plane: &Plane,
-    low: f64,
-    high: f64,
+    borders: Borders,
+    (low, high): (f64, f64),
     length: f64,
     count: usize,
-) -> impl Iterator<Item = usize> + use<> {
-    let cell = |value: f64| libm::floor(value / length * count as f64);
-    let (mut first, mut last) = (cell(low), cell(high));
-    let torus = plane.borders() == Borders::Torus;
-    if !torus {
-        (first, last) = (first.clamp(0.0, count as f64 - 1.0), last.clamp(0.0, count as f64 - 1.0));
-    } else if last - first >= count as f64 {
-        (first, last) = (0.0, count as f64 - 1.0);
+) -> [Range<usize>; 2] {
+    let (cells, last_cell) = (count as i64, count as i64 - 1);
+    // Rounded down; what is beyond all whole numbers becomes the last of them.
+    let cell = |value: f64| {
+        let value = value / length * count as f64;
+        (value as i64).saturating_sub(i64::from(value < 0.0))
+    };
+    let (first, last) = (cell(low), cell(high));
+    let range = |first: i64, last: i64| first as usize..last as usize + 1;
+    if borders == Borders::Closed {
+        [range(first.clamp(0, last_cell), last.clamp(0, last_cell)), 0..0]
+    } else if last.saturating_sub(first) >= last_cell {
+        [0..count, 0..0]
+    } else if first < 0 {
+        [range(cells + first, last_cell), range(0, last)]
+    } else if last >= cells {
+        [range(first, last_cell), range(0, last - cells)]
+    } else {
+        [range(first, last), 0..0]
     }
-    (first as i64..=last as i64).map(move |cell| cell.rem_euclid(count as i64) as usize)
 }
 
 impl Near<'_> {
@@ -126,24 +140,33 @@ impl Near<'_> {
     ///
     /// The order depends on the positions alone.
     #[inline]
-    pub fn within(&self, at: Position, radius: f64, mut visit: impl FnMut(Neighbour)) {
+    pub fn within(&self, at: Position, radius: f64, visit: impl FnMut(Neighbour)) {
         if radius.is_nan() || radius < 0.0 || !self.plane.contains(at) {
             return;
         }
+        match self.plane.borders() {
+            Borders::Closed => self.scan::<false>(at, radius, visit),
+            Borders::Torus => self.scan::<true>(at, radius, visit),
+        }
+    }
+
+    /// Visits everyone at most `radius` away; neighbouring cells of a row are one run.
+    #[inline]
+    fn scan<const TORUS: bool>(&self, at: Position, radius: f64, mut visit: impl FnMut(Neighbour)) {
         let (plane, index) = (self.plane, self.index);
-        let (width, height) = plane.size();
+        let (borders, (width, height)) = (plane.borders(), plane.size());
         let limit = radius * radius;
         // A little further than the radius, so that rounding hides nobody who is just within it.
         let far = radius + (radius + width + height) * 1e-12;
-        for row in touched(plane, at.y - far, at.y + far, height, index.rows) {
-            for column in touched(plane, at.x - far, at.x + far, width, index.columns) {
-                let cell = row * index.columns + column;
-                let (start, end) = (index.starts[cell] as usize, index.starts[cell + 1] as usize);
-                let found = index.agents[start..end].iter().zip(&index.positions[start..end]);
-                for (agent, position) in found {
-                    let distance_squared = plane.distance_squared(at, *position);
+        let rows = touched(borders, (at.y - far, at.y + far), height, index.rows);
+        let columns = touched(borders, (at.x - far, at.x + far), width, index.columns);
+        for row in rows.into_iter().flatten() {
+            let first = row * index.columns;
+            for span in columns.iter().filter(|span| !span.is_empty()) {
+                for entry in index.run(first + span.start..first + span.end) {
+                    let distance_squared = plane.apart::<TORUS>(at, entry.at);
                     if distance_squared <= limit {
-                        visit(Neighbour { agent: *agent, distance_squared });
+                        visit(Neighbour { agent: entry.agent, distance_squared });
                     }
                 }
             }
@@ -153,23 +176,75 @@ impl Near<'_> {
     /// The `count` nearest to a position but for one agent, nearest first and by number where equally near.
     pub fn nearest(&self, at: Position, count: usize, except: Option<AgentId>) -> Vec<Neighbour> {
         let (width, height) = self.plane.size();
-        let others = self.index.agents.len().saturating_sub(usize::from(except.is_some()));
+        let others = self.index.entries.len().saturating_sub(usize::from(except.is_some()));
         let wanted = count.min(others);
-        let mut radius = self.plane.reach();
+        if wanted == 0 {
+            return Vec::new();
+        }
+        let mut found = Vec::with_capacity(4 * wanted);
+        // Where people are spread evenly this far away are about twice as many as wanted.
+        let expected = (2 * wanted) as f64 / self.index.entries.len() as f64;
+        let mut radius = (expected * width * height / std::f64::consts::PI).sqrt();
         loop {
-            let mut found = Vec::new();
+            found.clear();
             self.within(at, radius, |neighbour| {
                 if Some(neighbour.agent) != except {
                     found.push(neighbour);
                 }
             });
             if found.len() >= wanted || radius > width + height {
-                found.sort_unstable_by(nearer);
-                found.truncate(wanted);
-                return found;
+                break;
             }
             radius *= 2.0;
         }
+        if found.len() > wanted {
+            found.select_nth_unstable_by(wanted - 1, nearer);
+            found.truncate(wanted);
+        }
+        found.sort_unstable_by(nearer);
+        found
+    }
+
+    /// One of those at most `radius` away who are meant, each with the same probability.
+    pub fn any_within(
+        &self,
+        at: Position,
+        radius: f64,
+        stream: &mut Stream,
+        is_meant: impl Fn(AgentId) -> bool,
+    ) -> Option<AgentId> {
+        let (mut seen, mut chosen) = (0, None);
+        self.within(at, radius, |neighbour| {
+            if is_meant(neighbour.agent) {
+                seen += 1;
+                // The k-th one takes the place with probability 1 / k.
+                if stream.below(seen) == 0 {
+                    chosen = Some(neighbour.agent);
+                }
+            }
+        });
+        chosen
+    }
+
+    /// Asks something of every agent of a range and returns the answers by agent. Agents are asked cell by cell,
+    /// so that what one looks at is at hand for the next: where many look around, several times as fast as asking
+    /// in the order of their numbers.
+    pub fn of_each<T: Clone + Default + Send + 'static>(
+        &self,
+        pool: &Pool,
+        range: AgentRange,
+        ask: impl Fn(AgentId, Position) -> T + Sync,
+    ) -> Vec<T> {
+        let own = range.to_range();
+        let answers = pool.chunks(self.index.entries.as_slice(), |entries| {
+            let asked = entries.iter().filter(|entry| own.contains(&u64::from(entry.agent.0)));
+            asked.map(|entry| (entry.agent, ask(entry.agent, entry.at))).collect::<Vec<_>>()
+        });
+        let mut by_agent = vec![T::default(); range.len()];
+        for (agent, answer) in answers.into_iter().flatten() {
+            by_agent[range.offset(agent)] = answer;
+        }
+        by_agent
     }
 }
 

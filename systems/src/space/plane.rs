@@ -184,8 +184,17 @@ impl Plane {
     /// The square of the distance between two positions, the short way round on a torus.
     #[inline]
     pub fn distance_squared(&self, one: Position, other: Position) -> f64 {
+        match self.borders {
+            Borders::Closed => self.apart::<false>(one, other),
+            Borders::Torus => self.apart::<true>(one, other),
+        }
+    }
+
+    /// The same, where it is known how the borders are.
+    #[inline]
+    pub(super) fn apart<const TORUS: bool>(&self, one: Position, other: Position) -> f64 {
         let (mut dx, mut dy) = ((one.x - other.x).abs(), (one.y - other.y).abs());
-        if self.borders == Borders::Torus {
+        if TORUS {
             (dx, dy) = (dx.min(self.width - dx), dy.min(self.height - dy));
         }
         dx * dx + dy * dy
@@ -215,7 +224,13 @@ fn clamped(value: f64, length: f64) -> f64 {
 
 /// The coordinate within [0, length) that lies a whole number of lengths away.
 fn wrapped(value: f64, length: f64) -> f64 {
-    let rest = value.rem_euclid(length);
+    let rest = match value {
+        // Most moves lead over a border once at most, and a remainder costs more than the rest of a move.
+        inside if (0.0..length).contains(&inside) => return inside,
+        below if (-length..0.0).contains(&below) => below + length,
+        above if (length..2.0 * length).contains(&above) => above - length,
+        far => far.rem_euclid(length),
+    };
     // A tiny negative number plus the length rounds to the length.
     if rest < length { rest } else { 0.0 }
 }

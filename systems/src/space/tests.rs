@@ -3,7 +3,10 @@
 use bevy_ecs::prelude::*;
 use proptest::prelude::*;
 use throng_engine::stream::{Purpose, Streams};
-use throng_engine::{AgentId, Columns, Phase, Pool, Round, Seed, Simulation, SimulationSettings};
+use throng_engine::{
+    AgentId, AgentRange, Columns, Phase, Pool, Population, Round, Seed, Simulation,
+    SimulationSettings,
+};
 
 use super::*;
 use crate::testing::same_everywhere;
@@ -41,6 +44,24 @@ proptest! {
         let nearest = index.near(&plane).nearest(at, count, Some(AgentId(0)));
         let nearest: Vec<_> = nearest.iter().map(|near| near.agent.0 as usize).collect();
         prop_assert_eq!(nearest, all);
+    }
+
+    #[test]
+    fn everyone_is_asked_once_wherever_it_is(
+        places in prop::collection::vec((0.0..9.0_f64, 0.0..9.0_f64), 1..120),
+        reach in 0.3..20.0_f64,
+        (start, end) in (0_u64..120, 0_u64..120),
+    ) {
+        let plane = Plane::new(9.0, 9.0, reach, Borders::Closed).unwrap();
+        let positions: Vec<_> = places.iter().map(|(x, y)| Position { x: *x, y: *y }).collect();
+        let n = positions.len() as u64;
+        let range = AgentRange { start: start.min(end).min(n), end: start.max(end).min(n) };
+        let mut index = SpatialIndex::new(&plane);
+        index.build(&Pool::new(2), &plane, &positions);
+        let answers = index.near(&plane).of_each(&Pool::new(2), range, |agent, at| Some((agent, at)));
+        let expected: Vec<_> =
+            range.agents().map(|agent| Some((agent, positions[agent.0 as usize]))).collect();
+        prop_assert_eq!(answers, expected);
     }
 
     #[test]
@@ -131,6 +152,25 @@ proptest! {
 }
 
 #[test]
+fn anyone_near_is_chosen_as_often_as_another() {
+    let plane = Plane::new(10.0, 10.0, 1.0, Borders::Torus).unwrap();
+    let spot = |x| Position { x, y: 5.0 };
+    let mut index = SpatialIndex::new(&plane);
+    index.build(&Pool::new(1), &plane, &[9.5, 0.5, 0.2, 9.9, 4.0].map(spot));
+    let streams = Streams::new(1, Purpose::new("test choice"), 0);
+    let mut chosen = [0; 5];
+    for draw in 0..3_000 {
+        let mut stream = streams.agent(AgentId(draw));
+        let near = index.near(&plane);
+        let found = near.any_within(spot(0.0), 1.0, &mut stream, |agent| agent.0 != 1);
+        chosen[found.unwrap().0 as usize] += 1;
+        assert_eq!(near.any_within(spot(7.0), 1.0, &mut stream, |_| true), None);
+    }
+    assert!((chosen[1], chosen[4]) == (0, 0), "{chosen:?}");
+    assert!([0, 2, 3].iter().all(|agent| (900..1_100).contains(&chosen[*agent])), "{chosen:?}");
+}
+
+#[test]
 fn borders_are_closed_or_joined_and_obstacles_stop() {
     let from = Position { x: 9.0, y: 1.0 };
     let closed = Plane::new(10.0, 10.0, 1.0, Borders::Closed).unwrap();
@@ -139,6 +179,7 @@ fn borders_are_closed_or_joined_and_obstacles_stop() {
     let torus = Plane::new(10.0, 10.0, 1.0, Borders::Torus).unwrap();
     assert_eq!(torus.moved(from, 3.0, -3.0), Position { x: 2.0, y: 8.0 });
     assert_eq!(torus.moved(Position { x: 0.0, y: 0.0 }, -1e-20, 0.0), Position { x: 0.0, y: 0.0 });
+    assert_eq!(torus.moved(from, 31.0, -21.0), Position { x: 0.0, y: 0.0 });
     let wall = closed.with_obstacles(vec![[4.0, 0.0, 6.0, 10.0]]).unwrap();
     let stopped = wall.moved(Position { x: 2.0, y: 5.0 }, 6.0, 0.0);
     assert!((3.6..4.0).contains(&stopped.x), "{stopped:?}");
@@ -191,12 +232,21 @@ fn wander(
 }
 
 fn look(
+    (pool, population): (Res<Pool>, Res<Population>),
     (plane, index): (Res<Plane>, Res<SpatialIndex>),
-    mut agents: Query<(&Position, &mut Crowd)>,
+    mut agents: Query<(&AgentId, &Position, &mut Crowd)>,
 ) {
-    for (at, mut crowd) in &mut agents {
-        crowd.near = 0;
-        index.near(&plane).within(*at, plane.reach(), |_| crowd.near += 1);
+    let near = index.near(&plane);
+    let counts = near.of_each(&pool, population.range, |_, at| {
+        let mut count = 0;
+        near.within(at, plane.reach(), |_| count += 1);
+        count
+    });
+    for (agent, at, mut crowd) in &mut agents {
+        let mut one_by_one = 0;
+        near.within(*at, plane.reach(), |_| one_by_one += 1);
+        crowd.near = counts[population.range.offset(*agent)];
+        assert_eq!(crowd.near, one_by_one);
     }
 }
 

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    check, completions, diff, doctor, fork, interview, list, node, plan, population, replay,
-    report, resume, run, scenarios, schema, serve_mock, status, story, verify,
+    check, completions, diff, doctor, fork, host, interview, launch, list, node, plan, population,
+    replay, report, resume, run, scenarios, schema, serve_mock, status, story, verify,
 };
 
 const EXAMPLES: &str = "\
@@ -50,6 +50,10 @@ pub(super) enum Command {
     Replay(replay::ReplayArguments),
     /// Play one host's share of a run that several hosts play; may be started again blindly
     Node(node::NodeArguments),
+    /// Wait for runs that `launch` gives this machine, and play its share of each
+    Host(host::HostArguments),
+    /// Give a run to several machines that wait for one, and show how it goes
+    Launch(launch::LaunchArguments),
     /// Play on from a round of a run with something changed; what stays the same is not asked again
     Fork(fork::ForkArguments),
     /// Ask agents something after a round that was played, without disturbing the run

@@ -17,10 +17,13 @@ use super::play_arguments::PlayArguments;
 use super::run::{exit, plan};
 use super::telling::Telling;
 use crate::config::{Resolved, resolve};
+use crate::fleet::program;
 use crate::play::{StopFlag, play_on_hosts};
 
 /// The port that hosts listen on unless they are told another one.
-const PORT: u16 = 7_946;
+pub(super) const PORT: u16 = 7_946;
+/// Where the token is, unless something else is said.
+pub(super) const TOKEN_ENV: &str = "THRONG_TOKEN";
 /// The shortest patience, in seconds: gossip goes round ten times in it.
 const PATIENCE_SECONDS_MIN: f64 = 1.0;
 /// The longest patience, in seconds.
@@ -47,7 +50,7 @@ pub(super) struct NodeArguments {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Environment variable with the token that all hosts of the run share
-    #[arg(long, value_name = "VARIABLE", default_value = "THRONG_TOKEN")]
+    #[arg(long, value_name = "VARIABLE", default_value = TOKEN_ENV)]
     token_env: String,
     /// Seconds for which a host may be silent before the others go on without it
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
@@ -80,7 +83,7 @@ pub(super) fn run(
 }
 
 /// The name that was asked for, or one that all hosts with this configuration come to.
-fn run_id(asked: Option<&str>, resolved: &Resolved) -> Result<String, Failure> {
+pub(super) fn run_id(asked: Option<&str>, resolved: &Resolved) -> Result<String, Failure> {
     let hash = resolved.config.sha256();
     let own = || format!("{}-{}", resolved.config.run.scenario, &hash[..12]);
     let id = RunId::new(asked.map_or_else(own, str::to_owned))?;
@@ -88,12 +91,7 @@ fn run_id(asked: Option<&str>, resolved: &Resolved) -> Result<String, Failure> {
 }
 
 fn settings(arguments: &NodeArguments, resolved: &Resolved) -> Result<HostSettings, Failure> {
-    let seconds = arguments.patience;
-    if !(PATIENCE_SECONDS_MIN..=PATIENCE_SECONDS_MAX).contains(&seconds) {
-        return Err(Failure::Arguments(format!(
-            "--patience {seconds}: write a number of seconds from {PATIENCE_SECONDS_MIN} to {PATIENCE_SECONDS_MAX}"
-        )));
-    }
+    let patience = patience(arguments.patience)?;
     if arguments.min == 0 {
         return Err(Failure::Arguments("--min 0: at least one host plays".to_owned()));
     }
@@ -104,9 +102,9 @@ fn settings(arguments: &NodeArguments, resolved: &Resolved) -> Result<HostSettin
         address,
         seeds: arguments.seeds.clone(),
         min: arguments.min,
-        patience: Duration::from_secs_f64(seconds),
+        patience,
         secret: secret(&arguments.token_env, address.ip())?,
-        program: format!("throng {} ({})", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH),
+        program: program(),
         digest: resolved.config.sha256(),
         agents: resolved.config.run.agents,
         // Who asks models is found out when the run is played.
@@ -114,6 +112,16 @@ fn settings(arguments: &NodeArguments, resolved: &Resolved) -> Result<HostSettin
         // It lies in the run's directory, which is not known here.
         store: Path::new("").to_owned(),
     })
+}
+
+/// For how long a host may be silent.
+pub(super) fn patience(seconds: f64) -> Result<Duration, Failure> {
+    if (PATIENCE_SECONDS_MIN..=PATIENCE_SECONDS_MAX).contains(&seconds) {
+        return Ok(Duration::from_secs_f64(seconds));
+    }
+    Err(Failure::Arguments(format!(
+        "--patience {seconds}: write a number of seconds from {PATIENCE_SECONDS_MIN} to {PATIENCE_SECONDS_MAX}"
+    )))
 }
 
 /// Where this host listens.
@@ -157,7 +165,7 @@ fn towards(seed: &str) -> Result<IpAddr, Failure> {
 }
 
 /// What all hosts know. Hosts on one machine need no token; any that others can reach do.
-fn secret(variable: &str, address: IpAddr) -> Result<Secret, Failure> {
+pub(super) fn secret(variable: &str, address: IpAddr) -> Result<Secret, Failure> {
     match std::env::var(variable) {
         Ok(token) if token.is_empty() || token.len() > TOKEN_BYTES_MAX => {
             Err(Failure::Arguments(format!(

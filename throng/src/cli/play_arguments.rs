@@ -68,6 +68,27 @@ impl PlayArguments {
         Ok(Request { target: self.target(scenarios), model, endpoints, overrides })
     }
 
+    /// As typed, for another process in the same folder.
+    pub(super) fn typed(&self) -> Vec<String> {
+        let mut all = vec![self.target.clone()];
+        let mut push = |flag: &str, value: &str| all.extend([format!("{flag}={value}")]);
+        let single = [
+            ("--agents", &self.agents),
+            ("--rounds", &self.rounds),
+            ("--seed", &self.seed),
+            ("--model", &self.model),
+            ("--out", &self.out),
+            ("--threads", &self.threads),
+            ("--shards", &self.shards),
+        ];
+        for (flag, value) in single {
+            value.iter().for_each(|value| push(flag, value));
+        }
+        self.endpoint.iter().for_each(|url| push("--endpoint", url));
+        self.set.iter().for_each(|set| push("--set", set));
+        all
+    }
+
     /// A scenario goes by its name; whatever looks like a path is a file.
     fn target(&self, scenarios: &[Scenario]) -> Target {
         let path = Path::new(&self.target);

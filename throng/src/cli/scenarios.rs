@@ -81,7 +81,7 @@ fn in_toml(default: &Value) -> String {
 }
 
 fn policy_text(policy: &PolicyEntry) -> Vec<String> {
-    let mut lines = vec![policy.name.to_owned(), format!("  {}", policy.about)];
+    let mut lines = vec![policy.name.clone(), format!("  {}", policy.about)];
     lines.push(format!("  Source: {}", policy.source));
     lines.extend(policy.parameters.iter().map(|(name, about)| format!("  {name}: {about}")));
     lines

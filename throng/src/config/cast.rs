@@ -118,7 +118,7 @@ fn policy_of(
     entry: &ModelTable,
     policies: &[PolicyEntry],
 ) -> String {
-    let names: Vec<&str> = policies.iter().map(|policy| policy.name).collect();
+    let names: Vec<&str> = policies.iter().map(|policy| policy.name.as_str()).collect();
     let known = |name: &String| names.contains(&name.as_str());
     match (&entry.policy, &entry.name) {
         (Some(policy), _) => {
@@ -153,10 +153,10 @@ pub(super) fn prepare(
     if !known.is_empty() {
         findings.drop_unknown(&mut settings, "scenario", &known);
     }
-    let names: Vec<&str> = scenario.policies().iter().map(|policy| policy.name).collect();
+    let names: Vec<String> = scenario.policies().into_iter().map(|policy| policy.name).collect();
     let mut choices: Vec<PolicyChoice> = choices(models);
     // What is no policy has been noted already.
-    choices.retain(|choice| names.contains(&choice.policy.as_str()));
+    choices.retain(|choice| names.contains(&choice.policy));
     let mut seen = BTreeSet::new();
     loop {
         match scenario.prepare(settings.clone(), &choices) {

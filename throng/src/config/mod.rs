@@ -5,7 +5,8 @@
 //! answer in words, `asked` finds who writes backgrounds, `replayed` those whose answers were recorded, `population`
 //! finds people of their own, whose specification `spec_file` reads, `interventions` checks what is to change in which
 //! round, `resolve` checks what it all means, `footprint` estimates memory, `diagnostic` shows what is wrong, `schema`
-//! tells editors, `networks` reads files of ties, `branch` changes values for a fork.
+//! tells editors, `networks` reads files of ties, `branch` changes values for a fork,
+//! `fuzz` says what holds for any text.
 
 mod asked;
 mod branch;
@@ -13,6 +14,7 @@ mod cast;
 mod diagnostic;
 mod document;
 pub(crate) mod footprint;
+pub mod fuzz;
 mod interventions;
 mod networks;
 mod overrides;

@@ -78,17 +78,11 @@ pub struct Resolved {
 #[derive(Debug, Error)]
 pub enum ResolveError {
     /// The configuration: the user can mend it.
-    #[error("{0}")]
-    Config(ConfigError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The scenario cannot be built: its author can mend it.
     #[error("the scenario cannot be built: {0}")]
     Scenario(#[from] EngineError),
-}
-
-impl From<ConfigError> for ResolveError {
-    fn from(error: ConfigError) -> Self {
-        Self::Config(error)
-    }
 }
 
 /// Resolves a request with the scenarios of this program.
@@ -100,6 +94,15 @@ pub fn resolve(request: &Request, scenarios: &[Scenario]) -> Result<Resolved, Re
         Target::File(path) => Some(Source::read(path)?),
         Target::Scenario(_) => None,
     };
+    resolve_source(source, request, scenarios)
+}
+
+/// The same with the file in memory.
+pub(super) fn resolve_source(
+    source: Option<Source>,
+    request: &Request,
+    scenarios: &[Scenario],
+) -> Result<Resolved, ResolveError> {
     let wrong = |findings| ConfigError::new(source.clone(), findings);
     let document = written(source.as_ref(), request).map_err(wrong)?;
     let mut findings = Findings { document: &document, list: Vec::new() };

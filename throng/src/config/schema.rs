@@ -59,7 +59,7 @@ fn own_tables(scenario: &Scenario, definitions: &mut Map<String, Value>) -> Valu
     let settings = embedded(scenario.schema(), scenario.name, definitions);
     let mut model = embedded(schema_for!(ModelTable), "model", definitions);
     let policies = scenario.policies();
-    let names: Vec<&str> = policies.iter().map(|policy| policy.name).collect();
+    let names: Vec<&str> = policies.iter().map(|policy| policy.name.as_str()).collect();
     model["properties"]["policy"]["enum"] = json!(names);
     let in_words =
         json!({ "properties": { "kind": { "enum": [OPENAI, SCRIPTED] } }, "required": ["kind"] });

@@ -160,9 +160,7 @@ proptest! {
     #[test]
     fn no_file_brings_the_reader_down(text in "\\PC{0,200}", bytes in prop::collection::vec(any::<u8>(), 0..60)) {
         for text in [text, String::from_utf8_lossy(&bytes).into_owned()] {
-            if let Err(error) = resolved_file(&text, Vec::new()) {
-                prop_assert!(!error.to_string().is_empty());
-            }
+            fuzz::configuration(&text, &scenarios());
         }
     }
 
@@ -177,8 +175,38 @@ proptest! {
             0..24,
         ),
     ) {
-        if let Err(error) = resolved_file(&pieces.concat(), Vec::new()) {
-            prop_assert!(!error.to_string().is_empty());
+        fuzz::configuration(&pieces.concat(), &scenarios());
+    }
+
+    #[test]
+    fn no_slip_of_the_pen_brings_the_reader_down(
+        slips in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..4, any::<char>()), 0..4),
+        scenario in prop::sample::select(scenarios()),
+    ) {
+        let mut letters: Vec<char> = format!("[run]\nscenario = '{}'\n{WRITTEN}", scenario.name).chars().collect();
+        for (at, length, letter) in slips {
+            let at = at.index(letters.len());
+            let end = letters.len().min(at + length);
+            letters.splice(at..end, [letter]);
         }
+        fuzz::configuration(&letters.into_iter().collect::<String>(), &scenarios());
+    }
+}
+
+/// What a configuration may hold besides the scenario that it is about.
+const WRITTEN: &str = "agents = 1_000\nrounds = 9\nseed = 7\nmemory_max_gib = 1000\n\
+    [[models]]\nname = 'a'\nkind = 'scripted'\nanswers = ['1', '2']\nshare = 0.25\n\
+    [[models]]\nname = 'b'\nkind = 'scripted'\nanswers = ['3']\nshare = 0.75\n\
+    [[backgrounds]]\nname = 'beekeeper'\ntext = 'You keep bees.'\nshare = 1.0\n\
+    [[interventions]]\nround = 3\nannouncement = 'Rain is coming.'\n\
+    [[interventions]]\nround = 4\nagents = 'model = \"a\"'\nmodel = 'b'\n\
+    [budget]\nrequests_max = 10_000\n";
+
+#[test]
+fn the_configuration_that_slips_are_made_in_is_one() {
+    for scenario in scenarios() {
+        let text = format!("[run]\nscenario = '{}'\n{WRITTEN}", scenario.name);
+        resolved_file(&text, Vec::new()).unwrap();
+        fuzz::configuration(&text, &scenarios());
     }
 }

@@ -53,9 +53,18 @@ fn duplicates(report: &Report) -> String {
 
 /// The people by the value of a number.
 fn bands(of: &NumberReport) -> Margin {
+    let last = of.bands.len().saturating_sub(1);
     let row = |(place, count): (usize, &u64)| {
         let from = of.low + of.width * place as f64;
-        let name = format!("{} to {}", significant(from), significant(from + of.width));
+        let to = from + of.width;
+        // The outer bands take what lies beyond.
+        let name = if place == last && of.max >= to {
+            format!("{} and more", significant(from))
+        } else if place == 0 && of.min < from {
+            format!("less than {}", significant(to))
+        } else {
+            format!("{} to {}", significant(from), significant(to))
+        };
         (name, None, *count)
     };
     Margin {
@@ -82,7 +91,7 @@ fn picture(of: &MarginReport) -> Margin {
     Margin {
         title: format!("{}{given}", own.join(" × ")),
         about: format!(
-            "counts of {}{kind}: largest miss {:.1}, χ² {:.2} ({} df), {} empty",
+            "{}{kind}: largest miss {:.1}, χ² {:.2} ({} df), {} empty",
             of.of, of.largest_miss, of.chi_square, of.degrees_of_freedom, of.empty
         ),
         rows: of.cells.iter().map(row).collect(),
@@ -144,4 +153,29 @@ fn numbers(page: &mut String, report: &Report) {
         );
     }
     page.push_str("</table>\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outer_bands_say_that_they_take_what_lies_beyond() {
+        let number = NumberReport {
+            attribute: "income".to_owned(),
+            target_mean: None,
+            mean: 15.0,
+            sd: 10.0,
+            min: -3.0,
+            max: 374.0,
+            bands: vec![4, 5, 6],
+            low: 0.0,
+            width: 10.0,
+        };
+        let names = |of: &NumberReport| bands(of).rows.into_iter().map(|(name, _, _)| name);
+        let beyond: Vec<String> = names(&number).collect();
+        assert_eq!(beyond, ["less than 10", "10 to 20", "20 and more"]);
+        let within = NumberReport { min: 0.0, max: 29.9, ..number };
+        assert_eq!(names(&within).collect::<Vec<_>>(), ["0 to 10", "10 to 20", "20 to 30"]);
+    }
 }

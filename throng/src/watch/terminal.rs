@@ -24,7 +24,7 @@ const SHOWN: [&str; 10] = [
     "winners",
     "first_winner",
 ];
-/// Columns of its own that are shown of a scenario with other results.
+/// Columns of its own that are shown of a scenario, less those above that are figures.
 const OWN_COLUMNS_MAX: usize = 6;
 /// Letters of the longest bar.
 const BAR_LETTERS: usize = 40;
@@ -216,8 +216,8 @@ fn columns(row: &Row) -> Vec<(String, usize)> {
     let known: Vec<&str> = SHOWN.into_iter().filter(|name| row.cell(name).is_some()).collect();
     let accounts = ["n", "answered", "failed"];
     let own = row.columns().filter(|name| !known.contains(name) && !name.starts_with("failed_"));
-    let own_max =
-        if known.iter().all(|name| accounts.contains(name)) { OWN_COLUMNS_MAX } else { 0 };
+    let known_figures = known.iter().filter(|name| !accounts.contains(name)).count();
+    let own_max = OWN_COLUMNS_MAX.saturating_sub(known_figures);
     let names = known.iter().copied().chain(own.take(own_max));
     let width = |name: &str| {
         let count = row.number("n").map_or(0, |n| grouped_whole(n).len());

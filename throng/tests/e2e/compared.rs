@@ -90,26 +90,38 @@ fn words(round: i32) -> Vec<Table> {
         ("reply", text(&["10", "Let me think.\n\u{1b}[31mThirty", "30"])),
     ];
     let letters = vec![
-        ("agent", Values::I64(vec![2])),
-        ("round", Values::I32(vec![round])),
-        ("from", Values::I64(vec![3])),
-        ("text", text(&["Hello"])),
+        ("agent", Values::I64(vec![1, 2])),
+        ("round", Values::I32(vec![round; 2])),
+        ("from", Values::I64(vec![2, 3])),
+        ("text", text(&["Good day", "Hello"])),
     ];
-    vec![table("calls", calls), table("letters", letters)]
+    let last = format!("Round {round} was quiet.");
+    let prompts = vec![
+        ("round", Values::I32(vec![round; 3])),
+        ("prompt_hash", text(&["bb", "bb", "cc"])),
+        ("message", Values::I32(vec![0, 1, 0])),
+        ("role", text(&["system", "user", "user"])),
+        ("text", text(&["Guess.", &last, "That is no number."])),
+    ];
+    vec![table("calls", calls), table("letters", letters), table("prompts", prompts)]
 }
 
 #[test]
-fn a_story_has_the_rounds_the_attempts_with_replies_and_the_letters() {
+fn a_story_has_the_rounds_the_prompts_and_replies_of_each_attempt_and_the_letters() {
     let place = Place::new();
     recorded_as(&place, "mine", 2, [0.0; 4], words);
     insta::assert_snapshot!("story", place.run(&["story", "mine", "--agent", "2"]).done().out);
     let object = &place.run(&["story", "mine", "--agent", "2", "--json"]).done().json()[0];
     insta::assert_json_snapshot!("story_json", object);
-    let silent = &place.run(&["story", "mine", "--agent", "1", "--json"]).done().json()[0];
+    let silent = &place.run(&["story", "mine", "--agent", "3", "--json"]).done().json()[0];
     assert_eq!(
         silent["rounds"][1],
         json!({
-            "round": 2, "recorded": { "status": "answered", "guess": 20.0 }, "tables": {}
+            "round": 2,
+            "recorded": { "status": "answered", "guess": 40.0 },
+            "tables": {},
+            "sent": { "letters": [{ "to": 2, "text": "Hello" }] },
+            "prompts": {},
         })
     );
 }

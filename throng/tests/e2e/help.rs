@@ -12,6 +12,8 @@ fn every_command_explains_itself() {
         "diff",
         "story",
         "list",
+        "host",
+        "launch",
         "node",
         "population",
         "status",

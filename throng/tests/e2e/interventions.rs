@@ -143,6 +143,23 @@ fn they_happen_in_their_round_and_are_recorded() {
 }
 
 #[test]
+fn a_disease_ends_when_its_settings_change() {
+    let file = "[run]\nscenario = \"epidemic\"\nagents = 2000\nrounds = 9\nreport = false\n\
+                [scenario]\nfirst_cases = 0.2\ninfection = 0.5\n\
+                [[interventions]]\nround = 3\nset = { infection = 0.0, recovery = 1.0 }\n";
+    let place = Place::new().with("my.toml", file);
+    let lines = place.run(&["run", "my.toml", "--run-id", "r", "--json"]).done().json();
+    let count =
+        |round: usize, name: &str| lines[round - 1]["groups"]["all"][name].as_i64().unwrap();
+    assert!(count(2, "infectious") > 100 && count(2, "susceptible") < count(1, "susceptible"));
+    assert_eq!(count(3, "susceptible"), count(2, "susceptible"), "nobody is infected any more");
+    assert_eq!(count(3, "infectious"), 0, "and who was has recovered");
+    let run = RunDir::open(&place.path().join("runs/r")).unwrap();
+    let events = rows(&run.read("events", 3, Projection::All).unwrap());
+    assert_eq!(events, ["setting | infection | 0.0 | 2000", "setting | recovery | 1.0 | 2000"]);
+}
+
+#[test]
 fn they_are_the_same_in_any_shape_and_when_played_again() {
     let place = place();
     let plain = hash(&place, &["run", "my.toml", "--run-id", "r"]);

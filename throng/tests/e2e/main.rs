@@ -13,6 +13,7 @@ mod help;
 mod hosts;
 mod interventions;
 mod interview;
+mod launched;
 mod meeting;
 mod models;
 mod networks;

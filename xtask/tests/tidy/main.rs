@@ -2,6 +2,7 @@
 
 mod files;
 mod manifest;
+mod scenarios;
 mod source;
 mod text;
 
@@ -31,6 +32,9 @@ fn rust_files_are_tidy() {
         })
         .collect();
     assert_clean(&found);
+    let of_scenarios: Vec<_> = files.iter().collect();
+    let is_test = |path: &str| source::is_test_file(path, &test_modules);
+    assert_clean(&scenarios::findings(&of_scenarios, is_test));
 }
 
 #[test]
