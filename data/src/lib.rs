@@ -49,8 +49,8 @@ pub use import::{IMPORT_COLUMNS_MAX, IMPORT_ROWS_MAX, Imported, import_table};
 pub use interview::{InterviewRecord, Interviewing, interview_name};
 pub use journal::{
     AppendError, CHOICES_MAX, Call, Choice, Cut, DUPLICATE, Finish, JOURNAL_VERSION, Journal,
-    JournalCompletion, JournalKey, JournalRecord, ModelNames, Opening, QUEUE_RECORDS_MAX,
-    RECORD_TEXT_BYTES_MAX, RecordedCalls, SEGMENT_BYTES_MAX, Tokens, find_call,
+    JournalCompletion, JournalKey, JournalRecord, ModelNames, Opening, QUEUE_BYTES_MAX,
+    QUEUE_RECORDS_MAX, RECORD_TEXT_BYTES_MAX, RecordedCalls, SEGMENT_BYTES_MAX, Tokens, find_call,
 };
 pub use layout::{
     AGENTS, CALLS, CHANGES, DataFile, PEOPLE, PROMPT_HASH, PROMPTS, ROUND_MAX, ROUNDS,

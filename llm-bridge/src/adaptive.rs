@@ -109,6 +109,13 @@ impl AdaptiveLimit {
         self.restart(now);
     }
 
+    /// Notes that the endpoint works again after it did not: what it could do before is found as at the start.
+    pub fn recovered(&mut self, now: Instant) {
+        (self.starting, self.refusals) = (true, 0.0);
+        (self.trial, self.rest) = (None, 0);
+        self.restart(now);
+    }
+
     /// Whether refusals are more than strays.
     pub fn is_strained(&self) -> bool {
         self.refusals > STRAYS

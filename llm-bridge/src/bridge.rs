@@ -3,14 +3,16 @@
 use crate::budget::Spent;
 use crate::engine::{Command, EndpointCounters, Engine};
 use crate::exchange::{Batch, ExchangeError, Exchanged, Prepared, Progress, Responder, Snapshot};
-use crate::limits::{COMMANDS_MAX, FILES_SHARE};
+use crate::limits::{COMMANDS_MAX, FILES_SHARE, THREADS_MAX};
 use crate::model::{BridgeConfig, ConfigError};
 use crate::store::CompletionStore;
 use crate::wire::http::HttpTransport;
+use crate::wire::lanes::Lanes;
 use crate::wire::scripted::Mixed;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// A bridge to the models of one configuration.
@@ -25,6 +27,8 @@ pub struct Bridge {
     notices: Vec<String>,
     /// The exchanges that have not been waited for.
     under_way: Mutex<Vec<Weak<Progress>>>,
+    /// Whether nothing more is to be sent, and who waits to hear of it.
+    wound_down: (Mutex<bool>, Condvar),
 }
 
 /// Why a bridge cannot start.
@@ -81,7 +85,8 @@ impl Bridge {
             Err(_) => return Err(StartError::Thread(std::io::Error::other("it ended at once"))),
         }
         let (commands, thread, under_way) = (Some(commands), Some(thread), Mutex::default());
-        Ok(Self { config, commands, thread, in_flight_max, notices, under_way })
+        let wound_down = Default::default();
+        Ok(Self { config, commands, thread, in_flight_max, notices, under_way, wound_down })
     }
 
     /// What the user should know of this start, as that the limit of open files bounds requests in flight.
@@ -106,8 +111,19 @@ impl Bridge {
 
     /// Sends nothing more, for good: what is in flight is waited for and kept, everything else fails as cancelled.
     pub fn wind_down(&self) {
+        let (wound_down, told) = &self.wound_down;
+        *wound_down.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        told.notify_all();
         // Fails only if the bridge has ended, and with it everything in flight.
         let _ = self.commands().map(|commands| commands.blocking_send(Command::WindDown));
+    }
+
+    /// Waits for `time`, or until it is wound down; returns whether it is.
+    pub fn is_wound_down_within(&self, time: Duration) -> bool {
+        let (wound_down, told) = &self.wound_down;
+        let state = wound_down.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = told.wait_timeout_while(state, time, |wound_down| !*wound_down);
+        *state.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Live counts of the exchanges under way, together.
@@ -211,15 +227,18 @@ impl Exchange {
     }
 }
 
-type Begun = (tokio::runtime::Runtime, Mixed);
+type Begun = (tokio::runtime::Runtime, Mixed<Lanes>);
 
 fn begin(config: &BridgeConfig) -> Result<Begun, StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let guard = runtime.enter();
     let http = HttpTransport::new(config).map_err(|error| StartError::Config(vec![error]))?;
     let answers = config.models.iter().map(|model| model.answers.clone()).collect();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // The rest of the machine has work of its own, and is often where the models run.
+    let lanes = Lanes::start(http, config.threads, (cores / 2).clamp(1, THREADS_MAX))?;
     drop(guard);
-    Ok((runtime, Mixed::new(http, answers)))
+    Ok((runtime, Mixed::new(lanes, answers)))
 }
 
 /// How many requests may be in flight under the limit of open files, and what to say about it.

@@ -89,6 +89,9 @@ pub enum ExchangeError {
     /// Completions could not be made durable.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A batch file could not be sent or read; what is at the service stays there, and is found again.
+    #[error("the batch files of the model `{0}`: {1}")]
+    BatchFile(String, String),
     /// The bridge has ended.
     #[error("the bridge has ended")]
     Ended,
@@ -232,6 +235,17 @@ impl Prepared {
     /// The cohorts with their identities.
     pub(crate) fn keyed(&self) -> impl Iterator<Item = (&Cohort, CohortKey)> {
         self.cohorts.cohorts.iter().zip(0..).map(|(cohort, number)| (cohort, self.key(number)))
+    }
+
+    /// For each ask the cohort that it belongs to.
+    pub(crate) fn cohorts_of_asks(&self) -> Vec<u32> {
+        let mut of = vec![0; self.batch.asks.len()];
+        for (number, cohort) in (0..).zip(&self.cohorts.cohorts) {
+            for member in cohort.start..cohort.start + cohort.length {
+                of[self.cohorts.members[member as usize] as usize] = number;
+            }
+        }
+        of
     }
 
     /// The ask at place `member` of the list of members.

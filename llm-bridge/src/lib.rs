@@ -11,6 +11,7 @@
 pub mod adaptive;
 pub mod answer;
 pub mod batch_file;
+pub mod batched;
 pub mod bridge;
 pub mod budget;
 pub mod circuit;
@@ -44,6 +45,7 @@ pub mod store;
 pub mod wire;
 
 pub use answer::{Answer, AnswerSpec, Field};
+pub use batched::Batched;
 pub use bridge::{Bridge, Exchange, StartError};
 pub use cohort::{Ask, CohortKey};
 pub use engine::EndpointCounters;

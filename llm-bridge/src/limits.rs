@@ -8,6 +8,10 @@ pub const FILES_SHARE: f64 = 0.7;
 /// Connections being opened at once; thousands at a time overflow a server's accept queue and then
 /// wait for retransmissions of several seconds.
 pub const CONNECTING_MAX: usize = 256;
+/// Threads that carry requests.
+pub const THREADS_MAX: usize = 16;
+/// Requests per second for which one thread is meant; past it another is started, unless their number is configured.
+pub const REQUESTS_PER_THREAD: u64 = 15_000;
 /// Connections idle for longer are closed by us: usual servers close theirs after 5 s.
 pub const IDLE_CONNECTION: Duration = Duration::from_millis(3_500);
 /// How long the opening of a connection may take.
@@ -44,6 +48,8 @@ pub const CIRCUIT_BASE: Duration = Duration::from_millis(100);
 pub const CIRCUIT_MAX: Duration = Duration::from_secs(30);
 /// Records handed to the completion store and not yet acknowledged; past it nothing new is sent.
 pub const STORE_PENDING_MAX: usize = 4_096;
+/// Bytes of their texts past which nothing new is sent; what is in flight by then still comes.
+pub const STORE_PENDING_BYTES_MAX: usize = 32 << 20;
 /// Works looked at, from the front of the queue, when an endpoint looks for one whose prefix it holds.
 pub const AFFINITY_WINDOW: usize = 16;
 /// Works whose endpoint died under them that may be in flight at once, per model.
@@ -74,7 +80,13 @@ pub const OPTIONS_MAX: usize = 1_024;
 pub const DISTRIBUTION_CALLS_MAX: usize = 256;
 /// Distributions read at once.
 pub const READINGS_MAX: usize = 1 << 15;
-/// Requests of one batch file, and its bytes: the hosted limits.
-pub const BATCH_FILE_REQUESTS_MAX: usize = 50_000;
-/// Bytes of one batch file.
-pub const BATCH_FILE_BYTES_MAX: usize = 200 << 20;
+/// Requests of one batch file: hosted services take 50,000, but their replies must be read in one piece.
+pub const BATCH_FILE_REQUESTS_MAX: usize = 10_000;
+/// Bytes of one batch file; hosted services take 200 MB.
+pub const BATCH_FILE_BYTES_MAX: usize = 100 << 20;
+/// Largest file of results that is read, in bytes.
+pub const BATCH_RESULT_BYTES_MAX: usize = 512 << 20;
+/// How long the upload of a batch file and the reading of its results may take, each.
+pub const BATCH_FILE_TIMEOUT: Duration = Duration::from_mins(30);
+/// Latest batches of a service among which one that was sent before is looked for.
+pub const BATCHES_LISTED: usize = 100;

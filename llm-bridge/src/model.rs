@@ -1,8 +1,11 @@
 //! The configuration of models: where they answer, how they are asked, what they cost.
 
+mod modes;
+
+pub use modes::{BatchFileConfig, DistributionConfig};
+
 use crate::digest::Digest;
-use crate::distribution::quotes;
-use crate::limits::{CHOICES_MAX, ENDPOINTS_MAX, MODELS_MAX};
+use crate::limits::{CHOICES_MAX, ENDPOINTS_MAX, MODELS_MAX, THREADS_MAX};
 use crate::money::Prices;
 use crate::quirk::{QuirkOverrides, ServerKind};
 use crate::secret::{Secret, SecretError};
@@ -21,6 +24,28 @@ pub enum Kind {
     Scripted,
 }
 
+/// Which call of the protocol is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Api {
+    /// `/chat/completions`: the prompt is a list of messages.
+    #[default]
+    Chat,
+    /// `/completions`, for models without a chat template: the prompt is the messages' texts with a blank line
+    /// between two, and the model goes on with it.
+    Completions,
+}
+
+impl Api {
+    /// The path below an endpoint's base.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/chat/completions",
+            Self::Completions => "/completions",
+        }
+    }
+}
+
 /// One model as configured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +58,9 @@ pub struct ModelConfig {
     /// The name that its servers know it by.
     #[serde(default)]
     pub model: String,
+    /// Which call is made of its servers.
+    #[serde(default)]
+    pub api: Api,
     /// Where it answers; work goes to whichever has room.
     #[serde(default)]
     pub endpoints: Vec<EndpointConfig>,
@@ -70,23 +98,13 @@ pub struct ModelConfig {
     /// for each; for choices and short ranges of whole numbers. Off unless this table is given.
     #[serde(default)]
     pub distribution: Option<DistributionConfig>,
+    /// Sends the first questions of an exchange as batch files, which hosted services work off within a day at a lower
+    /// price, and asks directly only what is left. Off unless this table is given.
+    #[serde(default)]
+    pub batch_file: Option<BatchFileConfig>,
     /// Further fields of the request body, sent as they are.
     #[serde(default)]
     pub extra: Map<String, Value>,
-}
-
-/// How a model's answers are drawn from the chances that it gives.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct DistributionConfig {
-    /// Most probability, 0 to 1, of tokens that the server did not list; past it a question has no answer.
-    pub missing_max: f64,
-}
-
-impl Default for DistributionConfig {
-    fn default() -> Self {
-        Self { missing_max: 0.01 }
-    }
 }
 
 /// One server of a model.
@@ -183,6 +201,8 @@ pub struct BridgeConfig {
     pub budget: BudgetConfig,
     /// Most requests in flight over all models; the limit of open files applies too.
     pub in_flight_max: Option<usize>,
+    /// Threads that carry requests; left out, one at first, and another for every 15,000 requests per second.
+    pub threads: Option<usize>,
     /// Whether the proxies named in the environment are used.
     pub system_proxy: bool,
 }
@@ -206,6 +226,9 @@ pub enum ConfigError {
     /// The number of models.
     #[error("a bridge has 1 to {MODELS_MAX} models, not {0}")]
     Models(usize),
+    /// The number of threads.
+    #[error("a bridge has 1 to {THREADS_MAX} threads, not {0}")]
+    Threads(usize),
     /// The HTTP client cannot be made.
     #[error("the HTTP client cannot be made: {0}")]
     Client(String),
@@ -218,6 +241,9 @@ impl BridgeConfig {
         if self.models.is_empty() || self.models.len() > MODELS_MAX {
             errors.push(ConfigError::Models(self.models.len()));
         }
+        errors.extend(
+            self.threads.filter(|n| !(1..=THREADS_MAX).contains(n)).map(ConfigError::Threads),
+        );
         for model in &self.models {
             model.collect_errors(&mut errors);
         }
@@ -260,6 +286,7 @@ impl ModelConfig {
         Self {
             name: name.to_owned(),
             kind: Kind::Openai,
+            api: Api::Chat,
             model: name.to_owned(),
             endpoints: Vec::new(),
             answers: Vec::new(),
@@ -273,6 +300,7 @@ impl ModelConfig {
             patience: Patience::default(),
             hedge: false,
             distribution: None,
+            batch_file: None,
             extra: Map::new(),
         }
     }
@@ -282,7 +310,10 @@ impl ModelConfig {
     pub fn fingerprint(&self) -> Digest {
         let answers = self.answers.iter().map(String::as_bytes);
         let kind = [self.kind as u8];
-        Digest::of([self.model.as_bytes(), &kind].into_iter().chain(answers))
+        // Chat adds nothing, so that what was known before there was a choice is still known.
+        let api: &[u8] = if self.api == Api::Chat { &[] } else { b"completions" };
+        let api = (!api.is_empty()).then_some(api);
+        Digest::of([self.model.as_bytes(), &kind].into_iter().chain(answers).chain(api))
     }
 
     /// Identifies the sampling parameters.
@@ -332,10 +363,13 @@ impl ModelConfig {
         refuse(!(1..=CHOICES_MAX).contains(&self.n_max), "n_max", "is not from 1 to 1024");
         refuse(!self.price.is_valid(), "price", "holds a negative or absurd price");
         refuse(!self.patience.is_valid(), "patience", "holds a zero or an absurd value");
+        if let Some(problem) = self.batch_file.and_then(|files| files.problem(self)) {
+            refuse(true, "batch_file", problem);
+        }
         if let Some(problem) = self.distribution.and_then(|reading| reading.problem(self)) {
             refuse(true, "distribution", &problem);
         }
-        let reserved = ["model", "messages", "n", "seed", "stream", "max_tokens"];
+        let reserved = ["model", "messages", "prompt", "n", "seed", "stream", "max_tokens"];
         let taken = reserved.iter().any(|name| self.extra.contains_key(*name));
         refuse(taken, "extra", "holds a field that the bridge sets itself");
         for endpoint in &self.endpoints {
@@ -343,29 +377,6 @@ impl ModelConfig {
                 refuse(true, "endpoints", &problem);
             }
         }
-    }
-}
-
-impl DistributionConfig {
-    /// Why the chances that `model` gives are not those with which it answers, or cannot be read.
-    fn problem(self, model: &ModelConfig) -> Option<String> {
-        let unchanged = (model.temperature - 1.0).abs() + (model.top_p - 1.0).abs() < f64::EPSILON;
-        let writes: Vec<Option<bool>> =
-            model.endpoints.iter().map(|endpoint| quotes(&endpoint.quirks())).collect();
-        let problem = if !(0.0..=1.0).contains(&self.missing_max) {
-            "has a `missing_max` that is no probability; write a number from 0 to 1"
-        } else if model.kind == Kind::Scripted {
-            "is for models on servers; a scripted one has no chances"
-        } else if !unchanged {
-            "needs temperature = 1 and top_p = 1; other chances are not those of the reply"
-        } else if writes.contains(&None) {
-            "needs servers that tell the chances of constrained tokens; one of its endpoints is of another kind"
-        } else if writes.windows(2).any(|pair| pair[0] != pair[1]) {
-            "needs endpoints that write answers alike; give them the same `constraint`"
-        } else {
-            return None;
-        };
-        Some(problem.to_owned())
     }
 }
 

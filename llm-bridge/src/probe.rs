@@ -36,6 +36,8 @@ pub struct Capabilities {
     pub usage: bool,
     /// Whether it counts tokens on request.
     pub tokenizer: bool,
+    /// Numbers of the vector that it makes of a text, where it makes any.
+    pub embedding: Option<u64>,
     /// Requests that it works on at once, where it says so.
     pub slots: Option<u64>,
 }
@@ -76,12 +78,15 @@ pub fn table(found: &[Capabilities]) -> String {
         "logprobs",
         "usage",
         "tokenizer",
+        "embedding",
         "slots",
     ];
     let mut rows = vec![head.map(str::to_owned)];
     for capabilities in found {
         let seeds = capabilities.seeds_consecutive.map_or("?".to_owned(), yes);
-        let slots = capabilities.slots.map_or("?".to_owned(), |slots| slots.to_string());
+        let number = |found: Option<u64>, none: &str| {
+            found.map_or_else(|| none.to_owned(), |number| number.to_string())
+        };
         rows.push([
             capabilities.model.clone(),
             capabilities.url.clone(),
@@ -92,13 +97,14 @@ pub fn table(found: &[Capabilities]) -> String {
             yes(capabilities.logprobs),
             yes(capabilities.usage),
             yes(capabilities.tokenizer),
-            slots,
+            number(capabilities.embedding, "no"),
+            number(capabilities.slots, "?"),
         ]);
     }
     let width =
         |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let line = |row: &[String; 10]| {
+    let line = |row: &[String; 11]| {
         let cells: Vec<String> =
             row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         cells.join("  ").trim_end().to_owned()
@@ -130,6 +136,8 @@ impl Service {
         // Some servers refuse the field altogether, which is an answer too.
         found.logprobs = self.probe_question(at, 1, 7, true).is_ok_and(|(_, logprobs)| logprobs);
         found.tokenizer = self.count_tokens(at, "How many tokens are these?").is_some();
+        let vectors = self.embed(at, &["How many numbers are these?"]);
+        found.embedding = vectors.ok().and_then(|vectors| Some(vectors.first()?.len() as u64));
         let props = self.wait(self.get(at, "/props", true)).ok();
         let props: Option<Value> =
             props.and_then(|landed| serde_json::from_slice(&landed.body).ok());
@@ -157,8 +165,9 @@ impl Service {
         let words = [(Role::User, "Say one digit from 0 to 9 and nothing else.")];
         let prompt =
             prompts.ask(&words).map_err(|error| ServiceError::Unsupported(error.to_string()))?;
-        let body: Bytes = request::body(&head, choices, Some(seed), &prompts, prompt, None);
-        let path = crate::wire::http::CHAT;
+        let asked = (model.api, prompt);
+        let body: Bytes = request::body(&head, choices, Some(seed), &prompts, asked, None);
+        let path = model.api.path();
         let landed = self.wait(async {
             crate::service::good(
                 self.http.post_to(at, path, false, "application/json", body).await?,

@@ -1,6 +1,6 @@
 //! Whether the endpoints of a configuration answer at all, asked before anything is paid for.
 
-use crate::limits::REACH_TIMEOUT;
+use crate::limits::{REACH_TIMEOUT, REPLY_BYTES_MAX};
 use crate::model::{BridgeConfig, Kind};
 use crate::service::{Service, ServiceError};
 use crate::wire::transport::{Address, Landed, LinkError};
@@ -33,7 +33,7 @@ pub fn reach(config: &BridgeConfig) -> Result<Vec<Reached>, ServiceError> {
         })
     });
     let knocks = endpoints.map(async |(at, model, url)| {
-        let answer = service.http.get(at, "/models", false);
+        let answer = service.http.get(at, "/models", false, REPLY_BYTES_MAX);
         let answer = tokio::time::timeout(REACH_TIMEOUT, answer).await;
         let problem = problem(answer.unwrap_or(Err(LinkError::Timeout(REACH_TIMEOUT))));
         Reached { model, url, problem }

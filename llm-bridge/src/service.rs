@@ -1,6 +1,7 @@
 //! Single calls outside of exchanges: embeddings, text completions, token counts. They wait on the caller's
 //! thread.
 
+use crate::limits::REPLY_BYTES_MAX;
 use crate::model::{BridgeConfig, ConfigError};
 use crate::wire::http::HttpTransport;
 use crate::wire::response::error_words;
@@ -120,9 +121,18 @@ impl Service {
         &self,
         call: impl Future<Output = Result<A, ServiceError>>,
     ) -> Result<A, ServiceError> {
+        self.wait_for(CALL_TIMEOUT, call)
+    }
+
+    /// Runs `call` to its end on this thread, within `time`.
+    pub(crate) fn wait_for<A>(
+        &self,
+        time: Duration,
+        call: impl Future<Output = Result<A, ServiceError>>,
+    ) -> Result<A, ServiceError> {
         self.runtime.block_on(async {
-            let timeout = tokio::time::timeout(CALL_TIMEOUT, call).await;
-            timeout.unwrap_or(Err(LinkError::Timeout(CALL_TIMEOUT).into()))
+            let timeout = tokio::time::timeout(time, call).await;
+            timeout.unwrap_or(Err(LinkError::Timeout(time).into()))
         })
     }
 
@@ -143,7 +153,7 @@ impl Service {
         path: &str,
         at_root: bool,
     ) -> Result<Landed, ServiceError> {
-        good(self.http.get(at, path, at_root).await?)
+        good(self.http.get(at, path, at_root, REPLY_BYTES_MAX).await?)
     }
 }
 

@@ -157,6 +157,11 @@ pub trait CompletionStore: Send + Sync {
     /// take it for a `None` would be to pay twice.
     fn lookup(&self, key: &CompletionKey) -> Result<Option<Completion>, StoreError>;
 
+    /// Whether there may be completions of `moment`; where there are none, nothing of it is looked up.
+    fn may_hold(&self, _moment: Moment) -> bool {
+        true
+    }
+
     /// Takes `record`; calls `ack.done` once it is durable. Must not block for long: it runs on the
     /// bridge's thread, so that a store which waits for a disk hands the record to a thread of its own.
     fn append(&self, record: Record, ack: Ack);
@@ -185,6 +190,21 @@ impl CompletionStore for MemoryStore {
         Ok(self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
     }
 
+    fn may_hold(&self, moment: Moment) -> bool {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let none = Digest([0; 32]);
+        // Keys are ordered by their moments first, and this is the first of its moment.
+        let first = CompletionKey {
+            moment,
+            agent: 0,
+            attempt: 0,
+            prompt: none,
+            model: none,
+            parameters: none,
+        };
+        kept.range(first..).next().is_some_and(|(key, _)| key.moment == moment)
+    }
+
     fn append(&self, record: Record, ack: Ack) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         for place in 0..record.choices.len() {
@@ -203,6 +223,10 @@ pub struct Forgetful;
 impl CompletionStore for Forgetful {
     fn lookup(&self, _: &CompletionKey) -> Result<Option<Completion>, StoreError> {
         Ok(None)
+    }
+
+    fn may_hold(&self, _: Moment) -> bool {
+        false
     }
 
     fn append(&self, _: Record, ack: Ack) {

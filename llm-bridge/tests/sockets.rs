@@ -12,21 +12,22 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use throng_llm_bridge::batch_file::Ingested;
+use throng_llm_bridge::batch_file::{BatchFile, Ingested, Standing, Submitted};
 use throng_llm_bridge::digest::Digest;
 use throng_llm_bridge::distribution::Drawing;
 use throng_llm_bridge::exchange::{Before, cohort_sizes};
 use throng_llm_bridge::forecast::{Interval, forecast};
 use throng_llm_bridge::mock::fault::FAULTS;
 use throng_llm_bridge::mock::{Fault, Faults, Latency, Mock, MockOptions, Policy, serve};
-use throng_llm_bridge::model::{DistributionConfig, Patience};
+use throng_llm_bridge::model::{Api, BatchFileConfig, DistributionConfig, Patience};
+use throng_llm_bridge::money::Prices;
 use throng_llm_bridge::probe::{probe, table};
 use throng_llm_bridge::quirk::Continuation;
 use throng_llm_bridge::service::Service;
 use throng_llm_bridge::wire::transport::Address;
 use throng_llm_bridge::{
-    Answer, AnswerSpec, Ask, Batch, Bridge, BridgeConfig, Cause, CohortKey, Exchanged, MemoryStore,
-    ModelConfig, Moment, Prompts, Responder, Role, Stop,
+    Answer, AnswerSpec, Ask, Batch, Batched, Bridge, BridgeConfig, Cause, CohortKey, Exchanged,
+    MemoryStore, ModelConfig, Moment, Prompts, Responder, Role, Stop, Totals,
 };
 
 const AT: Address = Address { model: 0, endpoint: 0 };
@@ -99,7 +100,9 @@ fn ten_thousand_agents_through_a_mix_of_faults_answer_as_without() {
             ..MockOptions::default()
         };
         let mocks = [1, 2].map(|seed| mock(options(seed)));
-        let played = play(config(&[&mocks[0], &mocks[1]], n_max), batch(10_000, 50));
+        let mut config = config(&[&mocks[0], &mocks[1]], n_max);
+        config.threads = Some(if n_max == 1 { 3 } else { 1 });
+        let played = play(config, batch(10_000, 50));
         assert_eq!(answers(&played), answers(&clean), "{rate}");
         let counted: u64 = mocks.iter().map(|mock| mock.counts().requests).sum();
         // A connection that broke before its request was read was counted by one side only.
@@ -129,11 +132,22 @@ fn counters_reconcile_with_the_server() {
 
 #[test]
 fn cancelling_frees_the_server() {
+    freed_by_cancelling(1);
+}
+
+#[test]
+fn cancelling_frees_the_server_from_every_thread() {
+    freed_by_cancelling(3);
+}
+
+fn freed_by_cancelling(threads: usize) {
     let mock = mock(MockOptions {
         latency: Latency::Constant(Duration::from_millis(300)),
         ..MockOptions::default()
     });
-    let bridge = Bridge::start(config(&[&mock], 1), Arc::new(MemoryStore::default())).unwrap();
+    let mut config = config(&[&mock], 1);
+    config.threads = Some(threads);
+    let bridge = Bridge::start(config, Arc::new(MemoryStore::default())).unwrap();
     let exchange = bridge.begin(batch(2_000, 10)).unwrap();
     let start = Instant::now();
     while mock.counts().at_once == 0 {
@@ -248,6 +262,7 @@ fn the_probe_finds_out_what_a_server_does() {
             && found[0].logprobs
             && found[0].usage
             && found[0].tokenizer
+            && found[0].embedding.is_some()
     );
     assert_eq!(
         (found[0].seeds_consecutive, found[0].models.as_slice()),
@@ -379,6 +394,30 @@ fn embeddings_and_text_completions_come_back_in_order() {
 }
 
 #[test]
+fn base_models_are_asked_for_text_completions() {
+    let mock = mock(MockOptions::default());
+    let mut config = config(&[&mock], 16);
+    config.models[0].api = Api::Completions;
+    let played = play(config.clone(), batch(500, 5));
+    assert_eq!((played.totals.answered, played.totals.requests), (500, 5 * 7));
+    let mut single = config;
+    single.models[0].coalesce = false;
+    assert_eq!(answers(&play(single, batch(500, 5))), answers(&played));
+}
+
+/// Sends a batch as one file and waits for its results.
+fn batch_file(service: &Service, batch: &Batch) -> (Submitted, String) {
+    let mut sent = None;
+    let take = |file: BatchFile| service.submit(AT, &file).map(|batch| sent = Some(batch));
+    service.batch_files(AT, batch, |_| true, take).unwrap();
+    let sent = sent.unwrap();
+    let standings = (0..10).map(|_| service.standing(AT, &sent.id).unwrap());
+    let standing = standings.into_iter().find(Standing::has_ended).unwrap();
+    assert_eq!(standing.status, "completed");
+    (sent, standing.output.unwrap())
+}
+
+#[test]
 fn a_batch_file_fills_the_store_and_the_exchange_pays_for_the_rest() {
     let mock = mock(MockOptions {
         faults: Faults::only(Fault::ServerError, 0.2),
@@ -387,16 +426,12 @@ fn a_batch_file_fills_the_store_and_the_exchange_pays_for_the_rest() {
     let config = config(&[&mock], 1);
     let service = Service::new(&config).unwrap();
     let batch = batch(500, 5);
-    let submitted = service.submit(AT, &batch).unwrap();
-    assert_eq!(submitted.requests, 500);
-    let standing = (0..10)
-        .map(|_| service.standing(AT, &submitted.id).unwrap())
-        .find(|standing| standing.output.is_some())
-        .unwrap();
-    assert_eq!(standing.status, "completed");
+    let (sent, output) = batch_file(&service, &batch);
+    assert_eq!((sent.requests, sent.found), (500, false));
+    let (again, _) = batch_file(&service, &batch);
+    assert_eq!((&again.id, again.found), (&sent.id, true), "what was sent is found again");
     let store = Arc::new(MemoryStore::default());
-    let output = standing.output.unwrap();
-    let Ingested { completions, unusable } =
+    let Ingested { completions, unusable, .. } =
         service.ingest(AT, &batch, &output, 0.5, store.as_ref()).unwrap();
     assert_eq!(completions + unusable, 500);
     assert!(unusable > 50 && store.len() as u64 == completions);
@@ -406,6 +441,56 @@ fn a_batch_file_fills_the_store_and_the_exchange_pays_for_the_rest() {
     assert!(mock.counts().requests - before < 2 * unusable);
     let direct = play(config, batch);
     assert_eq!(answers(&played), answers(&direct), "seeds make both ways say the same");
+}
+
+#[test]
+fn a_model_in_batch_files_is_paid_less_and_stays_within_its_budget() {
+    let mock = mock(MockOptions::default());
+    let mut config = config(&[&mock], 1);
+    config.models[0].price = Prices { prompt: 1.0, completion: 1.0, cached: None };
+    let direct = play(config.clone(), batch(300, 3));
+    let look = BatchFileConfig { look_every_s: 0.01, ..BatchFileConfig::default() };
+    config.models[0].batch_file = Some(look);
+    let by_file = |config: &BridgeConfig| {
+        let store = Arc::new(MemoryStore::default());
+        let bridge = Bridge::start(config.clone(), Arc::clone(&store) as _).unwrap();
+        Batched::on(Arc::new(bridge), store).unwrap().exchange(batch(300, 3))
+    };
+    let played = by_file(&config).unwrap();
+    assert_eq!(answers(&played), answers(&direct));
+    let Totals { requests, completions, journaled, .. } = played.totals;
+    assert_eq!((requests, completions, journaled), (300, 300, 0));
+    assert_eq!(played.totals.cost.0 * 2, direct.totals.cost.0);
+    let cost =
+        |exchanged: &Exchanged| -> u64 { exchanged.replies.iter().map(|reply| reply.cost.0).sum() };
+    assert_eq!(2 * cost(&played), cost(&direct));
+    config.budget.usd_max = Some(1e-6);
+    let refused = by_file(&config).unwrap_err().to_string();
+    assert!(refused.contains("raise the budget"), "{refused}");
+}
+
+#[test]
+fn who_waits_for_a_batch_file_stops_when_the_bridge_is_wound_down() {
+    let mock = mock(MockOptions::default());
+    let mut config = config(&[&mock], 1);
+    let hours = BatchFileConfig { look_every_s: 3_600.0, ..BatchFileConfig::default() };
+    config.models[0].batch_file = Some(hours);
+    let store = Arc::new(MemoryStore::default());
+    let bridge = Arc::new(Bridge::start(config.clone(), Arc::clone(&store) as _).unwrap());
+    let batched = Batched::on(Arc::clone(&bridge), Arc::clone(&store) as _).unwrap();
+    let waiting = std::thread::spawn(move || batched.exchange(batch(50, 1)).unwrap());
+    while mock.counts().choices < 50 {
+        std::thread::yield_now();
+    }
+    bridge.wind_down();
+    let stopped = waiting.join().unwrap();
+    assert_eq!((stopped.stop, stopped.totals.failed), (Some(Stop::Cancelled), 50));
+    // Whoever goes on later finds the batch at the service and pays for nothing twice.
+    config.models[0].batch_file = Some(BatchFileConfig { look_every_s: 0.01, ..hours });
+    let bridge = Arc::new(Bridge::start(config, Arc::clone(&store) as _).unwrap());
+    let played = Batched::on(bridge, store).unwrap().exchange(batch(50, 1)).unwrap();
+    assert_eq!(played.totals.answered, 50);
+    assert_eq!(mock.counts().choices, 50, "{:?}", mock.counts());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod again;
+mod ahead;
 mod asked;
 mod columns;
 mod events;
@@ -25,6 +26,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use thiserror::Error;
 use throng_llm_bridge::Bridge;
 use throng_llm_bridge::exchange::Snapshot;
+use throng_llm_bridge::forecast::Forecast;
 use throng_systems::engine::EngineError;
 use throng_systems::engine::record::Table;
 use throng_systems::{Cast, Prepared, Scenario};
@@ -101,6 +103,8 @@ pub struct RoundReport {
     pub tokens: u64,
     /// Price of the calls, in the currency of the configuration.
     pub cost: f64,
+    /// What the calls of the whole run will take, by those so far; none where no model was called.
+    pub forecast: Option<Forecast>,
 }
 
 /// How a run ended; all but the first can be resumed.

@@ -5,6 +5,7 @@ use super::format::{Frame, HEAD_BYTES, InBatch, PAYLOAD_BYTES_MAX, push_frame, p
 use super::index::Index;
 use super::name::SegmentName;
 use super::record::{AppendError, JournalRecord};
+use super::room::Taken;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,6 +55,8 @@ impl Drop for Receipt {
 pub(super) struct Pending {
     pub(super) record: JournalRecord,
     pub(super) receipt: Receipt,
+    /// What it takes of the queue's room until it is written.
+    pub(super) room: Taken,
 }
 
 /// The index, shared by the thread that writes and those that look up.
@@ -119,20 +122,25 @@ impl Appender {
 
     /// Makes a batch durable and reports to each receipt.
     pub(super) fn commit(&mut self, batch: impl IntoIterator<Item = Pending>) {
-        let mut rounds: BTreeMap<u32, (Vec<JournalRecord>, Vec<Receipt>)> = BTreeMap::new();
-        for Pending { record, receipt } in batch {
+        let mut rounds: BTreeMap<u32, (Vec<JournalRecord>, Vec<(Receipt, Taken)>)> =
+            BTreeMap::new();
+        for Pending { record, receipt, room } in batch {
             match self.admit(&record) {
                 Err(refusal) => receipt.done(Err(refusal)),
                 Ok(()) => {
                     let (records, receipts) = rounds.entry(record.call.round).or_default();
                     records.push(record);
-                    receipts.push(receipt);
+                    receipts.push((receipt, room));
                 }
             }
         }
         for (round, (records, receipts)) in rounds {
             let outcome = self.write_round(round, &records);
-            receipts.into_iter().for_each(|receipt| receipt.done(outcome.clone()));
+            drop(records);
+            for (receipt, room) in receipts {
+                drop(room);
+                receipt.done(outcome.clone());
+            }
         }
         self.buffer.clear();
         self.buffer.shrink_to(BUFFER_BYTES_KEPT);

@@ -127,6 +127,11 @@ impl Index {
         places.range((from, Bound::Unbounded)).take(count).copied().collect()
     }
 
+    /// Whether there is a completion of `round`.
+    pub(super) fn holds(&self, round: u32) -> bool {
+        self.rounds.get(&round).is_some_and(|places| !places.is_empty())
+    }
+
     /// Completions by round.
     pub(super) fn counts(&self) -> BTreeMap<u32, u64> {
         self.rounds.iter().map(|(&round, places)| (round, places.len() as u64)).collect()

@@ -14,6 +14,7 @@ mod name;
 mod open;
 mod record;
 mod recorded;
+mod room;
 mod scan;
 #[cfg(test)]
 mod simulation;
@@ -23,6 +24,7 @@ mod tests;
 use self::append::{Appender, Outcome, Pending, Receipt, SharedIndex, lock};
 use self::disk::{Disk, RealDisk};
 use self::index::{Place, Segment};
+use self::room::Room;
 use self::scan::{Found, read_choice};
 use crate::error::{Error, Result};
 use crate::lock::RunLock;
@@ -46,6 +48,8 @@ pub use self::scan::Cut;
 
 /// Records that may wait for the thread that writes; a caller of [`Journal::append`] waits beyond it.
 pub const QUEUE_RECORDS_MAX: usize = 8_192;
+/// Bytes that may wait with them; a caller waits beyond it, unless nothing else waits.
+pub const QUEUE_BYTES_MAX: usize = 64 << 20;
 /// Records that are written and flushed at once.
 const BATCH_RECORDS_MAX: usize = 8_192;
 /// Bytes at which a batch is full.
@@ -60,6 +64,7 @@ pub struct Journal {
     incarnation: u64,
     /// `None` once finished.
     queue: Option<SyncSender<Command>>,
+    room: Arc<Room>,
     thread: Option<JoinHandle<Outcome>>,
     /// Held by a journal that belongs to no run; a run has a lock of its own.
     lock: Option<RunLock>,
@@ -104,7 +109,8 @@ impl Journal {
             .map_err(|error| Error::io("start the writer of", folder, error))?;
         let folder = folder.to_owned();
         let (queue, thread) = (Some(queue), Some(thread));
-        Ok((Self { folder, disk, index, incarnation, queue, thread, lock: None }, cuts))
+        let room = Room::new(QUEUE_BYTES_MAX);
+        Ok((Self { folder, disk, index, incarnation, queue, room, thread, lock: None }, cuts))
     }
 
     /// Opens a journal that belongs to no run, in a folder that is made where there is none; nobody else can
@@ -122,14 +128,15 @@ impl Journal {
 
     /// Takes a record; calls `done` once, from another thread, when it is durable or never will be.
     ///
-    /// Waits only while [`QUEUE_RECORDS_MAX`] records wait. `done` must return quickly.
+    /// Waits only while [`QUEUE_RECORDS_MAX`] records or [`QUEUE_BYTES_MAX`] bytes wait. `done` must return quickly.
     pub fn append(
         &self,
         record: JournalRecord,
         done: impl FnOnce(std::result::Result<(), AppendError>) + Send + 'static,
     ) {
         let receipt = Receipt::new(done);
-        self.send(Command::Append(Pending { record, receipt }));
+        let room = self.room.take(record.frame_bytes());
+        self.send(Command::Append(Pending { record, receipt, room }));
     }
 
     /// What is not sent is dropped, and a dropped receipt reports that.
@@ -170,6 +177,11 @@ impl Journal {
     /// The folder with its files.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Whether completions of `round` are kept.
+    pub fn holds(&self, round: u32) -> bool {
+        lock(&self.index).holds(round)
     }
 
     /// The completions that are kept, by round.

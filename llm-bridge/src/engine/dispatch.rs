@@ -4,9 +4,8 @@ use super::work::{Span, Work};
 use super::{Arrival, Engine, Flight, Leg};
 use crate::budget::Permit;
 use crate::exchange::Stop;
-use crate::limits::STORE_PENDING_MAX;
+use crate::limits::{STORE_PENDING_BYTES_MAX, STORE_PENDING_MAX};
 use crate::reply::Cause;
-use crate::wire::http::CHAT;
 use crate::wire::request::{self, Again};
 use crate::wire::transport::{Address, LinkError, Transport};
 use futures_util::FutureExt as _;
@@ -40,7 +39,9 @@ impl<T: Transport> Engine<T> {
     /// What is in flight or not yet durable would be paid for again after a crash, so it is bounded together.
     fn has_place(&self) -> bool {
         let pending = self.pending.len();
-        self.legs_in_flight + pending < self.in_flight_max && pending < STORE_PENDING_MAX
+        self.legs_in_flight + pending < self.in_flight_max
+            && pending < STORE_PENDING_MAX
+            && self.pending_bytes < STORE_PENDING_BYTES_MAX
     }
 
     /// Sends one request of `model`; returns whether there was one to send and room for it.
@@ -179,7 +180,8 @@ impl<T: Transport> Engine<T> {
         let begun = begun.map(Again::begun);
         let again = begun.as_ref().or(work.again.as_deref());
         let seed = state.takes_seeds().then(|| prepared.seed(work.span.cohort, work.span.start));
-        let body = request::body(&head, work.span.length, seed, prompts, prompt, again);
+        let api = config.api;
+        let body = request::body(&head, work.span.length, seed, prompts, (api, prompt), again);
         state.sent(tokens, now);
         model.in_flight += 1;
         exchange.totals.requests += 1;
@@ -192,7 +194,7 @@ impl<T: Transport> Engine<T> {
         let end =
             (now + attempt).min(work.deadline).min(exchange.deadline.unwrap_or(work.deadline));
         let address = Address { model: flight.model, endpoint: endpoint as u16 };
-        let reply = tokio::time::timeout_at(end, self.transport.post(address, CHAT, body));
+        let reply = tokio::time::timeout_at(end, self.transport.post(address, api.path(), body));
         let (abort, registration) = AbortHandle::new_pair();
         let leg = async move {
             let landed = match Abortable::new(reply, registration).await {

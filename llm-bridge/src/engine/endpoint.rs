@@ -163,6 +163,9 @@ impl Endpoint {
         self.counters.replies += 1;
         self.counters.choices += u64::from(got);
         self.lost_since_success = false;
+        if !self.circuit.is_closed() {
+            self.limit.recovered(now);
+        }
         self.circuit.succeeded();
         self.limit.completed(self.in_flight + 1, now);
         self.note_latency(latency);

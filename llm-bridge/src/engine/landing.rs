@@ -28,6 +28,8 @@ pub(super) struct Pending {
     pub latency_us: u32,
     pub usage: Usage,
     pub cost: Money,
+    /// Bytes of the texts.
+    pub bytes: usize,
     /// Per choice its place in the span, and its answer or what is wrong with it.
     pub choices: Vec<(u32, Result<Answer, Refused>)>,
 }
@@ -135,6 +137,7 @@ impl<T: Transport> Engine<T> {
         let spec = prepared.spec(work.span.cohort);
         let mut choices = Vec::with_capacity(decoded.choices.len());
         let mut texts = Vec::with_capacity(decoded.choices.len());
+        let bytes = decoded.choices.iter().map(|(_, text, _)| text.len()).sum();
         for (index, text, finish) in decoded.choices {
             let read = read(spec, &text, finish);
             choices.push((index, read.map_err(|error| Refused { error, raw: text.clone() })));
@@ -166,8 +169,10 @@ impl<T: Transport> Engine<T> {
             latency_us,
             usage,
             cost,
+            bytes,
             choices,
         };
+        self.pending_bytes += bytes;
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.pending.insert(ticket, pending);

@@ -123,6 +123,8 @@ pub(crate) struct Engine<T> {
     choices_in_flight: u64,
     in_flight_max: usize,
     pending: BTreeMap<u64, landing::Pending>,
+    /// Bytes of the texts of `pending`.
+    pending_bytes: usize,
     next_ticket: u64,
     ack_sender: mpsc::UnboundedSender<Acknowledged>,
     acks: mpsc::UnboundedReceiver<Acknowledged>,
@@ -158,6 +160,7 @@ impl<T: Transport> Engine<T> {
             choices_in_flight: 0,
             in_flight_max,
             pending: BTreeMap::new(),
+            pending_bytes: 0,
             next_ticket: 0,
             ack_sender,
             acks,
@@ -232,7 +235,8 @@ impl<T: Transport> Engine<T> {
 
 impl Model {
     fn new(config: &ModelConfig, now: Instant) -> Self {
-        let in_process = [EndpointConfig::at("http://127.0.0.1/")];
+        let mut in_process = [EndpointConfig::at("http://127.0.0.1/")];
+        in_process[0].quirks.n_max = Some(config.n_max);
         let endpoints =
             if config.kind == Kind::Scripted { &in_process } else { config.endpoints.as_slice() };
         Self {

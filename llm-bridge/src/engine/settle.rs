@@ -44,21 +44,23 @@ impl<T: Transport> Engine<T> {
             done,
         };
         let cohorts = exchange.prepared.cohorts.cohorts.len() as u32;
+        let known = self.store.may_hold(exchange.prepared.batch.moment);
         self.exchanges.insert(id, exchange);
         for cohort in 0..cohorts {
-            if let Err(error) = self.begin_cohort(id, cohort) {
+            if let Err(error) = self.begin_cohort(id, cohort, known) {
                 return self.break_off(id, error);
             }
         }
         self.finish_if_settled(id);
     }
 
-    fn begin_cohort(&mut self, exchange: u32, number: u32) -> Result<(), StoreError> {
+    /// Queues the members of a cohort, but for those that the store answers, where `known` says that it may.
+    fn begin_cohort(&mut self, exchange: u32, number: u32, known: bool) -> Result<(), StoreError> {
         let Some(state) = self.exchanges.get(&exchange) else { return Ok(()) };
         let cohort = *state.prepared.cohort(number);
         let model = usize::from(cohort.ask.model);
-        let mut fresh = vec![false; cohort.length as usize];
-        for place in 0..cohort.length {
+        let mut fresh = vec![true; cohort.length as usize];
+        for place in (0..cohort.length).filter(|_| known) {
             fresh[place as usize] = !self.recall(exchange, number, cohort.start + place)?;
         }
         for run in runs(cohort.length, |place| fresh[place as usize]) {
@@ -108,6 +110,7 @@ impl<T: Transport> Engine<T> {
     /// Handles the store's word on one record.
     pub(super) fn on_ack(&mut self, ticket: u64, outcome: Result<(), StoreError>) {
         let Some(pending) = self.pending.remove(&ticket) else { return };
+        self.pending_bytes -= pending.bytes;
         match outcome {
             Ok(()) => self.settle(pending),
             Err(error) => self.break_off(pending.span.exchange, error),
@@ -126,6 +129,7 @@ impl<T: Transport> Engine<T> {
             usage,
             cost,
             choices,
+            ..
         } = pending;
         if !self.exchanges.contains_key(&span.exchange) {
             return;

@@ -19,6 +19,7 @@ struct Batch {
     count: usize,
     asked: u32,
     cancelled: bool,
+    metadata: Value,
 }
 
 impl Batches {
@@ -27,7 +28,7 @@ impl Batches {
         method: &str,
         path: &str,
         body: &[u8],
-        one: impl Fn(&[u8]) -> Answered,
+        one: impl Fn(&str, &[u8]) -> Answered,
         state: &Self,
     ) -> Option<Vec<u8>> {
         if (method, path) != ("POST", "/v1/batches") {
@@ -38,7 +39,7 @@ impl Batches {
         let mut lines = Vec::new();
         for line in String::from_utf8_lossy(file).lines() {
             let line: Value = serde_json::from_str(line).ok()?;
-            let answered = one(line["body"].to_string().as_bytes());
+            let answered = one(line["url"].as_str()?, line["body"].to_string().as_bytes());
             let reply: Value = serde_json::from_slice(&answered.body).unwrap_or(Value::Null);
             let result = json!({"custom_id": line["custom_id"], "response": {"status_code": answered.status, "body": reply}, "error": null});
             lines.extend_from_slice(result.to_string().as_bytes());
@@ -55,6 +56,7 @@ impl Batches {
         body: &[u8],
         answers: Option<Vec<u8>>,
     ) -> Answered {
+        let path = path.split('?').next().unwrap_or_default();
         let parts: Vec<&str> = path.trim_start_matches("/v1/").split('/').collect();
         match (method, parts.as_slice()) {
             ("POST", ["files"]) => match content(body) {
@@ -73,9 +75,14 @@ impl Batches {
                 }
             }
             ("POST", ["batches"]) => match answers {
-                Some(lines) if self.batches.len() < KEPT_MAX => self.create(lines),
+                Some(lines) if self.batches.len() < KEPT_MAX => self.create(lines, body),
                 _ => error(400, "the input file cannot be read", None),
             },
+            ("GET", ["batches"]) => {
+                let listed = self.batches.iter().enumerate().rev();
+                let listed: Vec<Value> = listed.map(|(number, batch)| batch.told(number)).collect();
+                ok(&json!({"object": "list", "data": listed, "has_more": false}))
+            }
             ("GET", ["batches", id]) => self.show(id, false),
             ("POST", ["batches", id, "cancel"]) => self.show(id, true),
             _ => error(404, "there is nothing here", None),
@@ -90,7 +97,8 @@ impl Batches {
         )
     }
 
-    fn create(&mut self, lines: Vec<u8>) -> Answered {
+    fn create(&mut self, lines: Vec<u8>, request: &[u8]) -> Answered {
+        let request: Value = serde_json::from_slice(request).unwrap_or(Value::Null);
         let count = lines.split(|byte| *byte == b'\n').count() - 1;
         self.files.push(lines);
         self.batches.push(Batch {
@@ -98,24 +106,33 @@ impl Batches {
             count,
             asked: 0,
             cancelled: false,
+            metadata: request["metadata"].clone(),
         });
         self.show(&format!("batch-{}", self.batches.len() - 1), false)
     }
 
     fn show(&mut self, id: &str, cancel: bool) -> Answered {
-        let Some(batch) = number(id).and_then(|number| self.batches.get_mut(number)) else {
+        let Some(number) = number(id).filter(|number| *number < self.batches.len()) else {
             return error(404, "there is no such batch", None);
         };
+        let batch = &mut self.batches[number];
         batch.cancelled |= cancel;
         batch.asked += 1;
-        let status = match (batch.cancelled, batch.asked) {
+        ok(&batch.told(number))
+    }
+}
+
+impl Batch {
+    fn told(&self, number: usize) -> Value {
+        let status = match (self.cancelled, self.asked) {
             (true, _) => "cancelled",
             (false, 0..=2) => "in_progress",
             (false, _) => "completed",
         };
-        let output = (status != "in_progress").then(|| format!("file-{}", batch.output));
-        ok(&json!({"id": id, "object": "batch", "status": status, "output_file_id": output,
-            "request_counts": {"total": batch.count, "completed": batch.count, "failed": 0}}))
+        let output = (status != "in_progress").then(|| format!("file-{}", self.output));
+        json!({"id": format!("batch-{number}"), "object": "batch", "status": status,
+            "output_file_id": output, "metadata": self.metadata,
+            "request_counts": {"total": self.count, "completed": self.count, "failed": 0}})
     }
 }
 

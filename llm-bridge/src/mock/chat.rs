@@ -176,7 +176,7 @@ impl Drawn {
         begun: &str,
     ) {
         let most = request.max_tokens.unwrap_or(u32::MAX);
-        let closed = schema.and_then(options).filter(|_| request.wants_logprobs());
+        let closed = schema.filter(|_| request.wants_logprobs()).and_then(options);
         // With log-probabilities a token is a character, else four bytes.
         let kept = match &closed {
             Some(_) => text.chars().take(most as usize).collect(),

@@ -316,7 +316,8 @@ impl Core {
     }
 
     fn batch(&self, method: &str, path: &str, body: &[u8]) -> Plan {
-        let one = |line: &[u8]| match self.complete(line, true).action {
+        let chat = |url: &str| url.ends_with("/chat/completions");
+        let one = |url: &str, line: &[u8]| match self.complete(line, chat(url)).action {
             Action::Reply(answered) => answered,
             Action::Stream(..) | Action::Spoil(..) => error(500, "something broke", None),
         };

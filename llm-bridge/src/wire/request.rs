@@ -2,12 +2,12 @@
 
 use crate::answer::AnswerSpec;
 use crate::constraint::{pattern, quoted, schema};
-use crate::model::ModelConfig;
+use crate::model::{Api, ModelConfig};
 use crate::prompt::{PromptId, Prompts, Role};
 use crate::quirk::{ConstraintField, Continuation, Logprobs, Quirks};
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
-use std::fmt::{Display, Write as _};
+use std::fmt::{self, Display, Write as _};
 
 /// A question asked again: what the model said, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,13 +98,13 @@ fn constraint(quirks: &Quirks, spec: &AnswerSpec) -> String {
     }
 }
 
-/// A whole body: `head`, then how many choices from which seed, then the messages of `prompt`.
+/// A whole body: `head`, then how many choices from which seed, then `prompt` in the form of `api`.
 pub fn body(
     head: &str,
     choices: u32,
     seed: Option<u64>,
     prompts: &Prompts,
-    prompt: PromptId,
+    (api, prompt): (Api, PromptId),
     again: Option<&Again>,
 ) -> Bytes {
     let mut body = Vec::with_capacity(head.len() + prompts.length(prompt) * 9 / 8 + 160);
@@ -115,22 +115,51 @@ pub fn body(
     if let Some(seed) = seed {
         push(&mut body, format_args!(r#","seed":{seed}"#));
     }
-    body.extend_from_slice(br#","messages":["#);
-    for (place, message) in prompts.messages(prompt).enumerate() {
-        push_message(&mut body, place > 0, message.role, &message);
-    }
-    if let Some(again) = again {
-        push_message(&mut body, true, Role::Assistant, &again.said);
-        // A reply that has begun is gone on with, and nobody asks for that.
-        if !again.question.is_empty() {
-            push_message(&mut body, true, Role::User, &again.question);
+    match api {
+        Api::Chat => push_messages(&mut body, prompts, prompt, again),
+        Api::Completions => {
+            body.extend_from_slice(br#","prompt":"#);
+            push_text(&mut body, &Plain { prompts, prompt, again });
         }
     }
-    body.extend_from_slice(b"]}");
+    body.push(b'}');
     Bytes::from(body)
 }
 
-fn push(body: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+fn push_messages(body: &mut Vec<u8>, prompts: &Prompts, prompt: PromptId, again: Option<&Again>) {
+    body.extend_from_slice(br#","messages":["#);
+    for (place, message) in prompts.messages(prompt).enumerate() {
+        push_message(body, place > 0, message.role, &message);
+    }
+    if let Some(again) = again {
+        push_message(body, true, Role::Assistant, &again.said);
+        // A reply that has begun is gone on with, and nobody asks for that.
+        if !again.question.is_empty() {
+            push_message(body, true, Role::User, &again.question);
+        }
+    }
+    body.push(b']');
+}
+
+/// A prompt as one text: what is said, with a blank line between two messages.
+struct Plain<'a> {
+    prompts: &'a Prompts,
+    prompt: PromptId,
+    again: Option<&'a Again>,
+}
+
+impl Display for Plain<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, message) in self.prompts.messages(self.prompt).enumerate() {
+            write!(formatter, "{}{message}", if place > 0 { "\n\n" } else { "" })?;
+        }
+        self.again.map_or(Ok(()), |Again { said, question }| {
+            write!(formatter, "\n\n{said}\n\n{question}")
+        })
+    }
+}
+
+fn push(body: &mut Vec<u8>, text: fmt::Arguments<'_>) {
     use std::io::Write as _;
     body.write_fmt(text).expect("a vector takes it");
 }
@@ -140,10 +169,14 @@ fn push_message(body: &mut Vec<u8>, comma: bool, role: Role, text: &dyn Display)
         body,
         format_args!(r#"{}{{"role":"{}","content":"#, if comma { "," } else { "" }, role.word()),
     );
-    // The text is escaped as it is written, so that a prompt of many parts is never copied whole.
+    push_text(body, text);
+    body.push(b'}');
+}
+
+/// The text is escaped as it is written, so that a prompt of many parts is never copied whole.
+fn push_text(body: &mut Vec<u8>, text: &dyn Display) {
     serde_json::to_writer(&mut *body, &Escaped(text))
         .expect("a text is JSON and a vector takes it");
-    body.push(b'}');
 }
 
 struct Escaped<'a>(&'a dyn Display);
@@ -170,8 +203,21 @@ mod tests {
         let id = prompts.ask(&[(Role::System, "Say \"hi\"\n"), (Role::User, "ä")]).unwrap();
         let head = head(&model, &kind.quirks(), &percent());
         let again = Again::new("ten", &"it is too large", &percent());
-        let body = body(&head, 2, Some(7), &prompts, id, Some(&again));
+        let body = body(&head, 2, Some(7), &prompts, (Api::Chat, id), Some(&again));
         String::from_utf8(body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_text_completion_goes_on_with_what_was_said() {
+        let mut prompts = Prompts::new();
+        let id = prompts.ask(&[(Role::System, "Say \"hi\""), (Role::User, "ä")]).unwrap();
+        let plain = |again| body("{", 1, None, &prompts, (Api::Completions, id), again);
+        assert_eq!(plain(None), r#"{,"prompt":"Say \"hi\"\n\nä"}"#);
+        let again = Again { said: "ten".to_owned(), question: "A digit, please:".to_owned() };
+        assert_eq!(
+            plain(Some(&again)),
+            r#"{,"prompt":"Say \"hi\"\n\nä\n\nten\n\nA digit, please:"}"#
+        );
     }
 
     #[test]
@@ -192,7 +238,7 @@ mod tests {
             let mut prompts = Prompts::new();
             let ids: Vec<_> = parts.iter().map(|part| prompts.text(part).unwrap()).collect();
             let prompt = prompts.prompt(&[(Role::User, &ids)]).unwrap();
-            let bytes = body("{\"model\":\"m\"", 1, None, &prompts, prompt, None);
+            let bytes = body("{\"model\":\"m\"", 1, None, &prompts, (Api::Chat, prompt), None);
             let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
             let content = value["messages"][0]["content"].as_str();
             let whole = parts.concat();

@@ -1,6 +1,5 @@
 //! Endpoints in this process: fixed answers of a configuration, or a function of a test.
 
-use crate::wire::http::HttpTransport;
 use crate::wire::transport::{Address, Landed, LinkError, Transport};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -53,20 +52,20 @@ impl Transport for Scripted {
 }
 
 /// Goes over HTTP, except to models whose answers stand in the configuration.
-#[derive(Clone, Debug)]
-pub struct Mixed {
-    http: HttpTransport,
-    answers: Rc<Vec<Vec<String>>>,
+#[derive(Debug)]
+pub struct Mixed<T> {
+    http: T,
+    answers: Vec<Vec<String>>,
 }
 
-impl Mixed {
+impl<T: Transport> Mixed<T> {
     /// A transport for models with these fixed answers; an empty list means HTTP.
-    pub fn new(http: HttpTransport, answers: Vec<Vec<String>>) -> Self {
-        Self { http, answers: Rc::new(answers) }
+    pub fn new(http: T, answers: Vec<Vec<String>>) -> Self {
+        Self { http, answers }
     }
 }
 
-impl Transport for Mixed {
+impl<T: Transport> Transport for Mixed<T> {
     fn post(
         &self,
         address: Address,

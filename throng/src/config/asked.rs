@@ -10,7 +10,7 @@ use super::document::Document;
 use super::overrides::Override;
 use super::resolve::{TABLES, choose_model, refuse_secrets};
 use super::source::{FILE_BYTES_MAX, Source};
-use super::tables::{BridgeTable, MODELS_MAX, OPENAI, POLICY, SCRIPTED};
+use super::tables::{MODELS_MAX, OPENAI, POLICY, SCRIPTED};
 use super::typed::Findings;
 use super::words;
 
@@ -73,9 +73,9 @@ fn read(findings: &mut Findings<'_>) -> Option<BridgeConfig> {
     let budget = findings.take_table(&mut tables, "budget");
     let budget = words::budget(findings, budget);
     let bridge = findings.take_table(&mut tables, "bridge");
-    let BridgeTable { in_flight_max, system_proxy, .. } = words::bridge(findings, bridge);
+    let bridge = words::bridge(findings, bridge);
     let model = model(findings, entries)?;
-    Some(BridgeConfig { models: vec![model], budget, in_flight_max, system_proxy })
+    Some(bridge.calls(vec![model], budget))
 }
 
 fn model(findings: &mut Findings<'_>, entries: Vec<Table>) -> Option<ModelConfig> {

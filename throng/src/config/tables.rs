@@ -108,10 +108,20 @@ pub(super) struct BackgroundTable {
 pub struct BridgeTable {
     /// Most requests in flight over all models; 0.7 of the limit of open files, where it is left out.
     pub in_flight_max: Option<usize>,
+    /// Threads that carry requests; left out, one at first, and another for every 15,000 requests per second.
+    pub threads: Option<usize>,
     /// Whether the proxies named in the environment are used.
     pub system_proxy: bool,
     /// Which of the distinct prompts of a round are kept in the table `prompts`.
     pub prompts: PromptsKept,
+}
+
+impl BridgeTable {
+    /// The bridge to `models`, called as this table says.
+    pub(crate) fn calls(self, models: Vec<ModelConfig>, budget: BudgetConfig) -> BridgeConfig {
+        let Self { in_flight_max, threads, system_proxy, .. } = self;
+        BridgeConfig { models, budget, in_flight_max, threads, system_proxy }
+    }
 }
 
 /// Which of the distinct prompts of a round are kept; `calls` names each of them by its digest in any case.
@@ -300,8 +310,7 @@ impl ResolvedConfig {
             });
             places.push(place);
         }
-        let BridgeTable { in_flight_max, system_proxy, .. } = table;
-        let config = BridgeConfig { models, budget: self.budget, in_flight_max, system_proxy };
+        let config = table.calls(models, self.budget);
         (!config.models.is_empty()).then_some((config, places))
     }
 

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use throng_llm_bridge::limits::THREADS_MAX;
 use throng_llm_bridge::model::ConfigError;
 use throng_llm_bridge::{BudgetConfig, ModelConfig};
 use toml::{Table, Value};
@@ -76,6 +77,10 @@ pub(super) fn bridge(findings: &mut Findings<'_>, table: Table) -> BridgeTable {
     if bridge.in_flight_max.is_some_and(|most| !(1..=IN_FLIGHT_MAX).contains(&most)) {
         let hint = format!("write a number from 1 to {IN_FLIGHT_MAX}");
         findings.value("bridge.in_flight_max", "no request could be sent", hint);
+    }
+    if bridge.threads.is_some_and(|threads| !(1..=THREADS_MAX).contains(&threads)) {
+        let hint = format!("write a number from 1 to {THREADS_MAX}, or leave it out");
+        findings.value("bridge.threads", "so many threads cannot carry requests", hint);
     }
     bridge
 }

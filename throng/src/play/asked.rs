@@ -6,7 +6,7 @@ use std::sync::Arc;
 use throng_data::RunDir;
 use throng_llm_bridge::recorded::Recorded;
 use throng_llm_bridge::{
-    Ask, Batch, Bridge, BridgeConfig, ExchangeError, Exchanged, Reply, Responder, Totals,
+    Ask, Batch, Batched, Bridge, BridgeConfig, ExchangeError, Exchanged, Reply, Responder, Totals,
 };
 
 use super::kept::Source;
@@ -17,7 +17,7 @@ use super::{Plan, PlayError};
 pub(super) struct Asked {
     /// The models with what identifies their completions.
     config: BridgeConfig,
-    bridge: Arc<Bridge>,
+    bridge: Batched,
     pub(super) journaled: Arc<Journaled>,
     /// The runs that stand in for models, by the models' places.
     recorded: BTreeMap<u16, Recorded>,
@@ -27,7 +27,7 @@ impl Asked {
     /// Opens the runs that stand in for models.
     ///
     /// # Errors
-    /// When one of them cannot be read.
+    /// When one of them cannot be read, or a key that was there has gone.
     pub(super) fn new(
         plan: &Plan,
         config: BridgeConfig,
@@ -40,6 +40,7 @@ impl Asked {
             let source = Source::new(run, place, Arc::clone(&journaled))?;
             recorded.insert(place, Recorded::new(config.clone(), Arc::new(source)));
         }
+        let bridge = Batched::on(bridge, Arc::clone(&journaled) as _)?;
         Ok(Self { config, bridge, journaled, recorded })
     }
 

@@ -11,6 +11,7 @@ use throng_shard::{Host, HostSettings, Load, Seat, ShardError, Turn};
 use throng_systems::ModelRef;
 use throng_systems::engine::{BLOCK, Pool};
 
+use super::ahead::Ahead;
 use super::{Plan, PlayError, RunEnd, RunStatus, StopFlag, Watch};
 use generation::Generation;
 
@@ -36,6 +37,8 @@ struct Told {
     started: bool,
     /// The last round it has told of.
     round: u32,
+    /// What the calls of the run will take.
+    ahead: Ahead,
 }
 
 /// Plays this host's part of a run until the run is over or the host is asked to leave. `settings` need no store:

@@ -125,12 +125,7 @@ impl Asked {
         let own = plan.config.bridge(plan.bridge);
         let (config, places) = match (&interview.model, own) {
             (Some(model), _) => {
-                let config = BridgeConfig {
-                    models: vec![model.clone()],
-                    budget: plan.config.budget,
-                    in_flight_max: plan.bridge.in_flight_max,
-                    system_proxy: plan.bridge.system_proxy,
-                };
+                let config = plan.bridge.calls(vec![model.clone()], plan.config.budget);
                 (config, vec![0; agents.len()])
             }
             (None, Some((config, mut places))) => {

@@ -10,10 +10,12 @@ use throng_data::{
     WritableRun,
 };
 use throng_llm_bridge::budget::Spent;
+use throng_llm_bridge::forecast::Forecast;
 use throng_llm_bridge::{Stop, Totals};
 use throng_systems::engine::{AgentRange, Digest, state_digest};
 use throng_systems::{Accounting, Cause};
 
+use super::ahead::Ahead;
 use super::way::{Entrance, Journaled};
 use super::worlds::{Played, Worlds};
 use super::{Plan, PlayError, RoundReport, RunEnd, RunHead, RunStatus, StopFlag, Watch};
@@ -111,6 +113,7 @@ pub(super) fn play_rounds(
     from: Outcome,
 ) -> Result<Outcome, PlayError> {
     let Outcome { mut state, round: last, .. } = from;
+    let mut ahead = Ahead::default();
     for round in last + 1..=plan.config.run.rounds {
         if stop.is_set() {
             return Ok(Outcome { status: RunStatus::Interrupted, round, state });
@@ -124,7 +127,9 @@ pub(super) fn play_rounds(
         let (digest, accounting) = (state_digest(&played.blocks), played.accounts.whole);
         let ended = played.ended.is_some();
         state = Some(digest);
-        watch.round(&report(plan, round, &played, seconds));
+        ahead.add(&call_totals(&played.calls), &accounting);
+        let left = plan.config.run.rounds - round;
+        watch.round(&report(plan, (round, seconds), &played, ahead.forecast(left)));
         writer.submit(output(plan, round, played, digest, seconds)?)?;
         let agents = plan.config.run.agents as f64;
         if accounting.failed() as f64 > plan.config.run.failed_replies_max * agents {
@@ -137,7 +142,12 @@ pub(super) fn play_rounds(
     Ok(Outcome::after(plan.config.run.rounds, state))
 }
 
-fn report(plan: &Plan, round: u32, played: &Played, seconds: f64) -> RoundReport {
+fn report(
+    plan: &Plan,
+    (round, seconds): (u32, f64),
+    played: &Played,
+    forecast: Option<Forecast>,
+) -> RoundReport {
     RoundReport {
         round,
         rounds: plan.config.run.rounds,
@@ -147,6 +157,7 @@ fn report(plan: &Plan, round: u32, played: &Played, seconds: f64) -> RoundReport
         calls: played.calls.requests,
         tokens: played.calls.prompt_tokens + played.calls.completion_tokens,
         cost: played.calls.cost.usd(),
+        forecast,
     }
 }
 

@@ -11,7 +11,7 @@ use throng_llm_bridge::money::{Money, Usage};
 use throng_llm_bridge::store::{
     Ack, Completion, CompletionKey, CompletionStore, Finish, Record, StoreError,
 };
-use throng_llm_bridge::{BridgeConfig, limits};
+use throng_llm_bridge::{BridgeConfig, Moment, limits};
 
 const _: () = {
     let (waiting, choices) = (limits::STORE_PENDING_MAX, limits::CHOICES_MAX as usize);
@@ -75,6 +75,10 @@ impl CompletionStore for JournalStore {
     fn lookup(&self, key: &CompletionKey) -> Result<Option<Completion>, StoreError> {
         let found = self.journal.lookup(&journal_key(key));
         found.map(|found| found.map(completion)).map_err(|error| StoreError(error.to_string()))
+    }
+
+    fn may_hold(&self, moment: Moment) -> bool {
+        self.journal.holds(moment.round)
     }
 
     fn append(&self, record: Record, ack: Ack) {

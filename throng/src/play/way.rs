@@ -150,6 +150,10 @@ impl CompletionStore for Journaled {
         Ok(None)
     }
 
+    fn may_hold(&self, moment: Moment) -> bool {
+        !self.kept.is_empty() || self.journal().map_or(true, |journal| journal.may_hold(moment))
+    }
+
     fn append(&self, record: Record, ack: Ack) {
         match self.journal() {
             Ok(journal) => journal.append(record, ack),

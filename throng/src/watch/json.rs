@@ -52,6 +52,7 @@ impl Watch for JsonLines {
             "calls": round.calls,
             "tokens": round.tokens,
             "cost": round.cost,
+            "forecast": round.forecast,
             "groups": groups,
         }));
     }

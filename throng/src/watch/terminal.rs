@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use throng_llm_bridge::forecast::Forecast;
 
 use super::live::LiveBar;
 use crate::cli::output::{Results, note};
@@ -155,7 +156,8 @@ impl Watch for Terminal {
         }
         let rate = grouped_whole(round.agents_per_second);
         let next = round.rounds.min(round.round + 1);
-        self.bar.set_message(format!("playing round {next} at {rate} agents/s"));
+        let whole = round.forecast.as_ref().map_or_else(String::new, in_words);
+        self.bar.set_message(format!("playing round {next} at {rate} agents/s{whole}"));
         self.spent.add(round);
         self.bar.set_position(round.round.into());
         self.last = Some((round.round, everyone.clone()));
@@ -191,6 +193,16 @@ impl Watch for Terminal {
         self.print("");
         self.print(&format!("results: {}", end.directory.display()));
     }
+}
+
+/// What the calls of the whole run will take.
+fn in_words(forecast: &Forecast) -> String {
+    let Forecast { usd, prompt_tokens, completion_tokens, .. } = forecast;
+    if usd.mean > 0.0 {
+        return format!(", ${:.4} in all (${:.4} to ${:.4})", usd.mean, usd.low, usd.high);
+    }
+    let tokens = prompt_tokens.mean + completion_tokens.mean;
+    format!(", {} tokens in all", grouped_whole(tokens))
 }
 
 fn style() -> ProgressStyle {
@@ -247,8 +259,25 @@ pub(crate) fn final_histogram(
 
 #[cfg(test)]
 mod tests {
+    use throng_llm_bridge::forecast::Interval;
+
+    use super::*;
+
+    #[test]
+    fn the_cost_of_the_run_is_told_with_its_bounds_and_tokens_where_they_are_free() {
+        let interval = |mean: f64| Interval { low: mean - 1.0, mean, high: mean + 2.0 };
+        let free = Forecast {
+            prompt_tokens: interval(3_000.0),
+            completion_tokens: interval(20.0),
+            ..Forecast::nothing()
+        };
+        let paid = Forecast { usd: interval(1.5), ..free.clone() };
+        assert_eq!(in_words(&free), ", 3,020 tokens in all");
+        assert_eq!(in_words(&paid), ", $1.5000 in all ($0.5000 to $3.5000)");
+    }
+
     #[test]
     fn the_bar_s_template_is_one() {
-        drop(super::style());
+        drop(style());
     }
 }

@@ -184,7 +184,7 @@ fn they_are_the_same_in_any_shape_and_when_played_again() {
 fn a_run_that_was_stopped_between_interventions_goes_on() {
     let place = place();
     let plain = hash(&place, &["run", "my.toml", "--run-id", "r"]);
-    let budget = ["--set", "budget.requests_max=500"];
+    let budget = ["--set", "budget.requests_max=120"];
     let stopped = place.run(&[&["run", "my.toml", "--run-id", "s"][..], &budget].concat());
     assert_eq!(stopped.code, Some(4), "{}", stopped.told());
     let resumed = hash(&place, &["resume", "s", "--set", "budget.requests_max=1000000"]);

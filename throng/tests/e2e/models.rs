@@ -82,6 +82,7 @@ fn answers_do_not_depend_on_threads_shards_or_faults_that_pass() {
     let plain = hash(MockOptions::default(), &[]);
     assert_eq!(plain, hash(MockOptions::default(), &["--threads", "1"]));
     assert_eq!(plain, hash(MockOptions::default(), &["--shards", "3"]));
+    assert_eq!(plain, hash(MockOptions::default(), &["--set", "bridge.threads=3"]));
     let short = [Fault::Busy, Fault::ServerError, Fault::Unavailable, Fault::ResetInHead];
     let faults = Faults { retry_after_s: 0.001, ..Faults::alike(&short, 0.1) };
     assert_eq!(plain, hash(MockOptions { faults, ..MockOptions::default() }, &[]));
@@ -111,6 +112,53 @@ fn a_model_in_distribution_mode_is_read_once_a_round_and_replayed_without_a_serv
     let ran = play(&Place::new(), &mock(MockOptions::default()), &model);
     assert_eq!(ran.code, Some(1), "{}", ran.told());
     assert!(ran.err.contains("answers by `distribution`"), "{}", ran.err);
+}
+
+#[test]
+fn questions_in_batch_files_cost_half_and_say_the_same() {
+    let price = ["--set", "models.0.price={ prompt = 1.0, completion = 1.0 }", "--rounds", "2"];
+    let by_file = ["--set", "models.0.batch_file={ look_every_s = 0.01 }"];
+    let (direct, filed) = (Place::new(), Place::new());
+    let (one, other) = (mock(MockOptions::default()), mock(MockOptions::default()));
+    let agents = ["--agents", "400", "--set", "models.0.n_max=1"];
+    let direct = play(&direct, &one, &[&price[..], &agents].concat()).done();
+    let ran = play(&filed, &other, &[&price[..], &agents, &by_file].concat()).done();
+    assert_eq!(last(&ran)["state_hash"], last(&direct)["state_hash"]);
+    let cost =
+        |ran: &Ran| ran.json().iter().filter_map(|round| round["cost"].as_f64()).sum::<f64>();
+    assert!((2.0 * cost(&ran) - cost(&direct)).abs() < 1e-9, "{} {}", cost(&ran), cost(&direct));
+    assert_eq!(sum(&ran.json(), "calls"), 800);
+    filed.run(&["verify", "runs/r"]).done();
+    filed.run(&["replay", "runs/r"]).done();
+    assert_eq!(other.counts().choices, 800, "a replay asks nobody");
+
+    let budget = ["--set", "budget.usd_max=0.000001"];
+    let ran = play(&Place::new(), &other, &[&price[..], &agents, &by_file, &budget].concat());
+    assert_eq!(ran.code, Some(1), "{}", ran.told());
+    assert!(ran.err.contains("raise the budget"), "{}", ran.err);
+}
+
+#[test]
+fn a_base_model_goes_on_with_the_prompt() {
+    let (place, mock) = (Place::new(), mock(MockOptions::default()));
+    let base = ["--agents", "600", "--rounds", "2", "--set", "models.0.api=completions"];
+    let ran = play(&place, &mock, &base).done();
+    assert_eq!(ran.json()[1]["groups"]["all"]["answered"], 600);
+    place.run(&["replay", "runs/r"]).done();
+}
+
+#[test]
+fn what_a_run_will_take_is_reckoned_from_its_rounds() {
+    let (place, mock) = (Place::new(), mock(MockOptions::default()));
+    let ran = play(&place, &mock, &["--agents", "300", "--rounds", "3"]).done();
+    let rounds = ran.json();
+    let requests = |round: usize| &rounds[round]["forecast"]["requests"];
+    let first = |bound: &str| requests(0)[bound].as_f64().unwrap();
+    assert!((first("mean") - 3.0 * rounds[0]["calls"].as_f64().unwrap()).abs() < 1e-6);
+    assert!(first("low") < first("mean") && first("mean") < first("high"));
+    assert_eq!(requests(2)["mean"].as_f64().unwrap().round() as u64, sum(&rounds, "calls"));
+    let free = place.run(&["run", GAME, "--agents", "50", "--rounds", "1", "--json"]).done();
+    assert!(free.json()[0]["forecast"].is_null());
 }
 
 #[test]

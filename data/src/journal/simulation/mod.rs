@@ -12,6 +12,7 @@ use super::open::{Opening, take_stock};
 use super::record::{
     AppendError, Call, Choice, Finish, JournalCompletion, JournalKey, JournalRecord, Tokens,
 };
+use super::room::Room;
 use super::scan::scan;
 use super::{lock, read_place};
 use crate::error::Error;
@@ -171,7 +172,8 @@ impl Life {
             let receipt = Receipt::new(move |outcome| {
                 outcomes.lock().unwrap().entry(id).or_default().push(outcome);
             });
-            batch.push(Pending { record, receipt });
+            let room = Room::new(0).take(0);
+            batch.push(Pending { record, receipt, room });
         }
         let records: Vec<JournalRecord> = batch.iter().map(|p| p.record.clone()).collect();
         appender.commit(batch);

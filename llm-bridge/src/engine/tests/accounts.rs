@@ -1,6 +1,7 @@
 //! Accounts add up, budgets hold, the store comes first, and invalid replies are asked again.
 
 use super::{Play, batch, config, core, digest, play};
+use crate::answer::AnswerSpec;
 use crate::exchange::{ExchangeError, Stop};
 use crate::mock::transport::MockTransport;
 use crate::mock::{Fault, Faults, Latency, MockOptions, Policy};
@@ -189,6 +190,8 @@ async fn too_large_an_n_is_halved_until_it_fits() {
 /// A store that acknowledges after a while, in another order, or not at all.
 struct Late {
     kept: Mutex<Vec<(Record, Ack)>>,
+    /// Records that are acknowledged together.
+    together: usize,
     fails: bool,
 }
 
@@ -202,7 +205,7 @@ impl CompletionStore for Late {
         kept.push((record, ack));
         if self.fails {
             kept.clear();
-        } else if kept.len() >= 8 {
+        } else if kept.len() >= self.together {
             // The newest first.
             while let Some((_, ack)) = kept.pop() {
                 ack.done(Ok(()));
@@ -213,7 +216,7 @@ impl CompletionStore for Late {
 
 #[tokio::test(start_paused = true)]
 async fn no_reply_comes_before_its_acknowledgement() {
-    let store = Arc::new(Late { kept: Mutex::default(), fails: false });
+    let store = Arc::new(Late { kept: Mutex::default(), together: 8, fails: false });
     let mut play = Play::new(config(1, 1), MockTransport::new(&[core(options())]));
     play.store = Arc::clone(&store) as Arc<dyn CompletionStore>;
     let progress = Arc::clone(&play.progress);
@@ -236,9 +239,39 @@ async fn play_plain() -> (crate::exchange::Exchanged, Arc<crate::mock::Core>) {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_forgets_to_acknowledge_ends_the_exchange_with_an_error() {
     let mut play = Play::new(config(1, 1), MockTransport::new(&[core(options())]));
-    play.store = Arc::new(Late { kept: Mutex::default(), fails: true });
+    play.store = Arc::new(Late { kept: Mutex::default(), together: 8, fails: true });
     let error = play.with(batch(100, 1), async |_| ()).await.unwrap_err();
     assert!(matches!(error, ExchangeError::Store(StoreError(_))), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_the_store_is_bounded_in_bytes_too() {
+    const BYTES: usize = 1 << 20;
+    let store = Arc::new(Late { kept: Mutex::default(), together: usize::MAX, fails: false });
+    let text = "a".repeat(BYTES);
+    let script = Scripted::new(move |_, _| Scene {
+        after: Duration::from_millis(1),
+        outcome: Ok(Landed { status: 200, retry_after: None, body: chat_body([&*text], 1, 1) }),
+    });
+    let mut config = config(1, 1);
+    config.models[0].endpoints[0].in_flight_max = 4;
+    let mut play = Play::new(config, script);
+    play.store = Arc::clone(&store) as Arc<dyn CompletionStore>;
+    let progress = Arc::clone(&play.progress);
+    let mut batch = batch(100, 1);
+    batch.answers = Arc::new([AnswerSpec::Text { length_max: BYTES as u32 }]);
+    let mut most = 0;
+    let rest = async |_: &tokio::sync::mpsc::Sender<crate::engine::Command>| {
+        while progress.snapshot().answered < 100 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let kept: Vec<_> = store.kept.lock().unwrap().drain(..).collect();
+            most = most.max(kept.len());
+            kept.into_iter().for_each(|(_, ack)| ack.done(Ok(())));
+        }
+    };
+    assert_eq!(play.with(batch, rest).await.unwrap().totals.answered, 100);
+    let bound = crate::limits::STORE_PENDING_BYTES_MAX / BYTES;
+    assert!((bound..bound + 4).contains(&most), "{most} texts of {BYTES} bytes waited");
 }
 
 /// A store that cannot be read from some agent on.

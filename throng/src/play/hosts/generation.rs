@@ -227,7 +227,7 @@ impl Ready<'_> {
         let too_many = failed as f64 > run.failed_replies_max * run.agents as f64;
         if round > told.round {
             told.round = round;
-            watch.round(&report(self.of.plan, round, &played, &shares, seconds));
+            watch.round(&report(self.of.plan, (round, seconds), &played, &shares, told));
         }
         let last = (played.ended.is_some() || round == run.rounds) && !too_many;
         let output = self.output(round, played, state, mine)?;
@@ -368,9 +368,16 @@ fn merged(shares: &[Share]) -> RoundAccounts {
 }
 
 /// The round as all hosts together have played it.
-fn report(plan: &Plan, round: u32, played: &Played, shares: &[Share], seconds: f64) -> RoundReport {
+fn report(
+    plan: &Plan,
+    (round, seconds): (u32, f64),
+    played: &Played,
+    shares: &[Share],
+    told: &mut Told,
+) -> RoundReport {
     let mut calls = CallTotals::default();
     shares.iter().for_each(|share| calls.add(&share.calls));
+    told.ahead.add(&calls, &played.accounts.whole);
     RoundReport {
         round,
         rounds: plan.config.run.rounds,
@@ -380,5 +387,6 @@ fn report(plan: &Plan, round: u32, played: &Played, shares: &[Share], seconds: f
         calls: calls.requests,
         tokens: calls.prompt_tokens + calls.completion_tokens,
         cost: throng_llm_bridge::money::Money(calls.cost_pico_usd).usd(),
+        forecast: told.ahead.forecast(plan.config.run.rounds - round),
     }
 }
