@@ -347,6 +347,7 @@ mod tests {
         tokio::time::pause();
         tokio::time::advance(2 * IDLE_CONNECTION).await;
         while seen.recv().await != Some(Seen::Closed) {}
-        assert_eq!((pool.rested().links.len(), pool.rested().swept), (0, false));
+        let rested = pool.rested();
+        assert_eq!((rested.links.len(), rested.swept), (0, false));
     }
 }
