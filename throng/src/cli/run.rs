@@ -9,7 +9,7 @@ use throng_systems::Scenario;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::interrupt;
-use super::output::Results;
+use super::output::{Results, note};
 use super::play_arguments::PlayArguments;
 use super::telling::Telling;
 use crate::config::{Resolved, resolve};
@@ -92,13 +92,20 @@ fn unused(out: &Path, id: RunId) -> Result<RunId, Failure> {
     Ok(free)
 }
 
-/// The code with which a run ends.
+/// The code with which a run ends; where models failed it, with a word on how to find out why.
 pub(super) fn exit(end: &RunEnd, stop: &StopFlag) -> Exit {
     match end.status {
         RunStatus::Done => Exit::Done,
         RunStatus::Interrupted if stop.reason() == Some(StopReason::ReaderGone) => Exit::ReaderGone,
         RunStatus::Interrupted => Exit::Interrupted,
-        RunStatus::TooManyFailures => Exit::TooManyFailures,
+        RunStatus::TooManyFailures => {
+            let config = end.directory.join("run.toml");
+            note(&format!(
+                "`throng doctor --config {}` asks the servers what is wrong, and `throng resume` goes on",
+                config.display()
+            ));
+            Exit::TooManyFailures
+        }
         RunStatus::OutOfBudget => Exit::OutOfBudget,
     }
 }

@@ -194,6 +194,7 @@ fn a_server_that_answers_nonsense_stops_the_run() {
     let (place, mock) = (Place::new(), mock(options));
     let ran = play(&place, &mock, &["--agents", "200"]);
     assert_eq!(ran.code, Some(3), "{}", ran.told());
+    assert!(ran.err.contains("run.toml` asks the servers what is wrong"), "{}", ran.told());
     assert_eq!(last(&ran)["status"], "too_many_failures");
     let some = play(
         &Place::new(),
